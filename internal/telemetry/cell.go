@@ -1,0 +1,69 @@
+package telemetry
+
+import (
+	"math/bits"
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+)
+
+const (
+	lineWords   = 8   // 64-bit words in a cache line
+	maxStripes  = 128 // bounds a cell's memory on machines with many cores
+	perProc     = 4   // stripes per processor: two goroutines that run at once seldom share a stripe
+	stackGrains = 11  // log2 of the smallest stack: below it all addresses of one stack are the same to us
+)
+
+// Source is what a block counts in. Totals only grow, but for moments while a block moves counts between its words.
+type Source interface {
+	// Total returns the current total of one word. It is called at collection, from any goroutine.
+	Total(word int) int64
+}
+
+// Cell holds a block's counting words, each striped over several cache lines so that cores do not fight over one. All
+// methods are safe for concurrent use. It is made with [NewCell].
+//
+// Layout: stripes × stride words, where stride is the number of words rounded up to whole cache lines. A total is the
+// sum of one word over all stripes. A stripe is chosen by the address of the caller's stack: a goroutine keeps its
+// stripe, goroutines that run at the same time have different stacks, and reading a stack address is free where asking
+// for the processor's number is not possible and a random number costs as much as the addition.
+type Cell struct {
+	words  []atomic.Int64
+	stride uint32
+	mask   uint32
+}
+
+// NewCell returns a cell of n words, all 0.
+func NewCell(n int) *Cell {
+	stripes := uint32(1) << bits.Len(uint(perProc*runtime.GOMAXPROCS(0)-1))
+	stripes = min(stripes, maxStripes)
+	stride := uint32((n + lineWords - 1) / lineWords * lineWords)
+	return &Cell{words: make([]atomic.Int64, stripes*stride), stride: stride, mask: stripes - 1}
+}
+
+// Add adds n to a word.
+func (c *Cell) Add(word int, n int64) {
+	c.words[(stripe()&c.mask)*c.stride+uint32(word)].Add(n)
+}
+
+// Inc adds 1 to a word and returns the new value of that word on this stripe: a cheap sequence of its own, which
+// callers use to sample one call in so many. Stripes count on their own, so values repeat between goroutines.
+func (c *Cell) Inc(word int) int64 {
+	return c.words[(stripe()&c.mask)*c.stride+uint32(word)].Add(1)
+}
+
+// Total returns the sum of a word over all stripes.
+func (c *Cell) Total(word int) int64 {
+	var sum int64
+	for i := uint32(word); i < uint32(len(c.words)); i += c.stride {
+		sum += c.words[i].Load()
+	}
+	return sum
+}
+
+// stripe returns a number that is mostly the same for one goroutine and mostly different for goroutines that run at
+// the same time. The address is only hashed, never followed, so a stack that moves does no harm.
+func stripe() uint32 {
+	var here byte
+	return uint32(uintptr(unsafe.Pointer(&here))>>stackGrains) * 0x9E3779B1 >> 16
+}
