@@ -1,0 +1,48 @@
+package bulkhead_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/joist-go/joist/pool/bulkhead"
+)
+
+func BenchmarkDo(b *testing.B) {
+	bh := fixed(b, 50)
+	ctx := context.Background()
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = bh.Do(ctx, nothing)
+	}
+}
+
+func BenchmarkDoParallel(b *testing.B) {
+	bh := fixed(b, bulkhead.MaxLimit)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		ctx := context.Background()
+		for pb.Next() {
+			_ = bh.Do(ctx, nothing)
+		}
+	})
+}
+
+func BenchmarkDoValue(b *testing.B) {
+	bh := fixed(b, 50)
+	ctx := context.Background()
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = bulkhead.DoValue(ctx, bh, func(context.Context) (int, error) { return 1, nil })
+	}
+}
+
+func BenchmarkRefused(b *testing.B) {
+	bh := fixed(b, 1)
+	h := hold(bh)
+	ctx := context.Background()
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = bh.Do(ctx, nothing)
+	}
+	_ = h.end()
+}

@@ -1,0 +1,62 @@
+package bulkhead_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/joist-go/joist/pool/bulkhead"
+)
+
+func TestNewNamesFieldValueAndRuleOfWhatIsWrong(t *testing.T) {
+	limit := bulkhead.Fixed(3)
+	for name, c := range map[string]struct {
+		options bulkhead.Options
+		want    string
+	}{
+		"no limit":        {bulkhead.Options{}, "Options.Limit is not set, but it is required"},
+		"limit 0":         {bulkhead.Options{Limit: bulkhead.Fixed(0)}, "Options.Limit is 0, but must be from 1 to 16777215"},
+		"negative limit":  {bulkhead.Options{Limit: bulkhead.Fixed(-1)}, "Options.Limit is -1, but must be from 1 to 16777215"},
+		"limit too large": {bulkhead.Options{Limit: bulkhead.Fixed(bulkhead.MaxLimit + 1)}, "Options.Limit is 16777216, but must be from 1"},
+		"a pointer":       {bulkhead.Options{Limit: &limit}, "Options.Limit is \"a *bulkhead.Fixed\", but must be a Fixed"},
+		"name":            {bulkhead.Options{Name: "a\nb", Limit: limit}, `Options.Name is "a\nb", but must be at most 128 bytes`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, err := bulkhead.New(c.options)
+			if b != nil || err == nil || !strings.Contains(err.Error(), "joist/bulkhead: "+c.want) {
+				t.Errorf("got %v, %v", b, err)
+			}
+		})
+	}
+}
+
+func TestNewReportsAllFaultsAtOnce(t *testing.T) {
+	_, err := bulkhead.New(bulkhead.Options{Name: strings.Repeat("x", 129)})
+	if err == nil || !strings.Contains(err.Error(), "Options.Name") || !strings.Contains(err.Error(), "Options.Limit") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheNameOfANamelessBulkheadIsDefault(t *testing.T) {
+	b, err := bulkhead.New(bulkhead.Options{Limit: bulkhead.Fixed(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := hold(b)
+	if err := b.Do(t.Context(), nothing); err == nil || err.Error() != `joist/bulkhead: "default" is full: 1 of 1 calls in flight` {
+		t.Errorf("got %v", err)
+	}
+	h.end()
+}
+
+func TestTheLargestLimitIsUsable(t *testing.T) {
+	b, err := bulkhead.New(bulkhead.Options{Limit: bulkhead.Fixed(bulkhead.MaxLimit)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Do(t.Context(), nothing); err != nil {
+		t.Error(err)
+	}
+	if got := b.Stats().Limit; got != bulkhead.MaxLimit {
+		t.Errorf("limit %d", got)
+	}
+}
