@@ -1,0 +1,93 @@
+package flight
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// loadContext is the context of a load: the leader's values, the load's own end. It lies in the call, and the standard
+// context with its channel, its timer and its children is made when somebody first asks for what needs it, or when the
+// load is cancelled. Many loads never ask, and a load of 100 ns would pay more for its context than for itself.
+//
+// It stays exact under [context.Cause] and under derived contexts: both look for the standard context below through
+// Value, and Done, which makes it, comes first wherever it matters. Until it is made the load has not been cancelled
+// and has no cause.
+type loadContext struct {
+	values context.Context // never ends
+	limit  *limit          // nil: no deadline
+	made   atomic.Pointer[madeContext]
+}
+
+// limit is the hard deadline of a load.
+type limit struct {
+	deadline time.Time
+	err      *TimeoutError
+	timer    *time.Timer // answers the waiters; the standard context has one of its own
+}
+
+type madeContext struct {
+	context.Context
+	cancel context.CancelCauseFunc
+	stop   context.CancelFunc // stops the timer of the deadline, nil without one
+}
+
+func (c *loadContext) Deadline() (time.Time, bool) {
+	if c.limit == nil {
+		return time.Time{}, false
+	}
+	return c.limit.deadline, true
+}
+
+func (c *loadContext) Done() <-chan struct{} { return c.make().Done() }
+
+func (c *loadContext) Err() error {
+	if m := c.made.Load(); m != nil {
+		return m.Err()
+	}
+	return nil
+}
+
+func (c *loadContext) Value(key any) any {
+	if m := c.made.Load(); m != nil {
+		return m.Value(key)
+	}
+	return c.values.Value(key)
+}
+
+// String keeps a context that is printed from being read field by field while the load runs.
+func (c *loadContext) String() string { return "joist/flight.load" }
+
+func (c *loadContext) make() *madeContext {
+	if m := c.made.Load(); m != nil {
+		return m
+	}
+	m := &madeContext{}
+	ctx := c.values
+	if c.limit != nil {
+		ctx, m.stop = context.WithDeadlineCause(ctx, c.limit.deadline, c.limit.err)
+	}
+	m.Context, m.cancel = context.WithCancelCause(ctx)
+	if !c.made.CompareAndSwap(nil, m) {
+		m.release()
+		return c.made.Load()
+	}
+	return m
+}
+
+// cancel ends the context. Later ends change nothing.
+func (c *loadContext) cancel(cause error) { c.make().cancel(cause) }
+
+// release ends the context once the load has returned, and frees what it holds.
+func (c *loadContext) release() {
+	if m := c.made.Load(); m != nil {
+		m.release()
+	}
+}
+
+func (m *madeContext) release() {
+	m.cancel(nil)
+	if m.stop != nil {
+		m.stop()
+	}
+}
