@@ -1,0 +1,79 @@
+package retry
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/joist-go/joist/internal/options"
+)
+
+// DefaultMaxAttempts is the MaxAttempts of the zero [Options].
+const DefaultMaxAttempts = 3
+
+// Unlimited as [Options].MaxAttempts sets no limit: the deadline, the budget and the errors end a call.
+const Unlimited = -1
+
+// AnyHint as [Options].MaxHint accepts every hint: the deadline alone limits a wait that a server asks for.
+const AnyHint = -1
+
+// Options configures a [Policy]. The zero value is valid.
+type Options struct {
+	// Name tells policies apart: the attribute joist.name of metrics, spans and errors. At most 128 bytes; empty is
+	// "default".
+	Name string
+
+	// MaxAttempts is how many times the work is called in all, the first included. 1 never retries, 0 is
+	// DefaultMaxAttempts, Unlimited sets no limit.
+	MaxAttempts int
+
+	// Backoff gives the wait before each retry. The zero value is Exponential(DefaultBase, DefaultCap).
+	Backoff Backoff
+
+	// AttemptTimeout limits each attempt: its ctx ends that long after it began. What then fails with the attempt's
+	// own deadline is retried, as long as the caller's ctx lives. 0 sets no limit; it must not be negative.
+	AttemptTimeout time.Duration
+
+	// Budget limits retries to a share of the calls. Share one between the policies that target one dependency. Nil is a
+	// budget of the policy's own with the defaults of BudgetOptions; NoBudget lifts the limit.
+	Budget *Budget
+
+	// Retryable tells whether another attempt may help after err. It is asked about every failure except those that
+	// are decided before: an error whose method Retryable() bool says false (such as Permanent's), and any failure once
+	// ctx is over. It may be called from many goroutines at once. Nil retries all of them.
+	Retryable func(err error) bool
+
+	// MaxHint is the longest wait that an error may ask for with RetryAfter: after an error that asks for more, the
+	// policy stops at once. 0 is the Backoff's cap, AnyHint accepts every hint. No other negative value is valid.
+	MaxHint time.Duration
+
+	// OnRetry is called right before each attempt after the first, when its wait is over, in the goroutine of the call
+	// and outside every lock. It may use the policy. Nil is none.
+	OnRetry func(ctx context.Context, event Event)
+
+	// MeterProvider and TracerProvider are where metrics and spans go. Nil is OpenTelemetry's global provider.
+	MeterProvider  metric.MeterProvider
+	TracerProvider trace.TracerProvider
+}
+
+// Event tells [Options].OnRetry about a retry that begins.
+type Event struct {
+	Policy  string        // Name of the policy
+	Attempt int           // the attempt that begins, 2 or more
+	Waited  time.Duration // the wait before it
+	Err     error         // why the attempt before it failed
+}
+
+// check reports all faults of o, joined.
+func (o *Options) check() error {
+	f := options.Check("joist/retry", "Options")
+	f.Name(o.Name)
+	f.Require(o.MaxAttempts >= Unlimited, "MaxAttempts", o.MaxAttempts, "must not be negative (Unlimited is -1)")
+	f.Require(o.Backoff.valid(), "Backoff", o.Backoff, "must have a positive base and a cap not below it")
+	f.Require(o.AttemptTimeout >= 0, "AttemptTimeout", o.AttemptTimeout, "must not be negative")
+	f.Require(o.MaxHint >= AnyHint, "MaxHint", o.MaxHint, "must not be negative (AnyHint is -1)")
+	f.Require(o.Budget == nil || o.Budget.made(), "Budget", "a zero Budget", "must come from NewBudget, or be nil or NoBudget")
+	return f.Err()
+}
