@@ -51,7 +51,7 @@ test-long: ## Run the tests again and again: on 1, 2 and 4 cores, properties wit
 	@$(SETUP)
 	CGO_ENABLED=1 $(GOTEST) $(CURDIR) -race -timeout 20m -count 3 -cpu 1,2,4 ./...
 	@rapid=$$(go list -f '{{range .TestImports}}{{if eq . "pgregory.net/rapid"}}{{$$.ImportPath}}{{end}}{{end}} {{range .XTestImports}}{{if eq . "pgregory.net/rapid"}}{{$$.ImportPath}}{{end}}{{end}}' ./...); \
-	if [ -n "$$(echo $$rapid)" ]; then $(GOTEST) $(CURDIR) -timeout 20m -count 1 $$rapid -rapid.checks 5000; fi
+	if [ -n "$$(echo $$rapid)" ]; then $(GOTEST) $(CURDIR) -timeout 20m -count 1 $$rapid -rapid.checks=5000; fi
 
 .PHONY: lint
 lint: $(BIN)/.tools ## Check format, code and workflows
