@@ -1,0 +1,42 @@
+// Package retryhttp makes an HTTP client repeat requests that are safe to repeat.
+//
+//	transport, err := retryhttp.New(retryhttp.Options{Options: retry.Options{Name: "users-api"}})
+//	…
+//	client := &http.Client{Transport: transport}
+//
+// [Transport] wraps another http.RoundTripper. Use it when the whole of a request is what to retry. To retry a request
+// together with what is done with its answer, such as reading and decoding the body, use [retry.DoValue] around both,
+// without a Transport inside: two layers of retries multiply.
+//
+// # What is repeated
+//
+// Requests with an idempotent method (GET, HEAD, OPTIONS, TRACE, PUT, DELETE; RFC 9110, section 9.2.2) and any request
+// that has an Idempotency-Key. A POST without one is sent once. A request with a body is repeated only when it has a
+// GetBody, which http.NewRequest sets for bytes.Buffer, bytes.Reader and strings.Reader.
+//
+// They are repeated after a transport error, except one about the server's certificate, and after the answers 429, 502,
+// 503 and 504. The server's Retry-After is waited for, if MaxHint and the deadline allow it; if not, the answer is
+// returned at once.
+//
+// # What is returned
+//
+// The last answer, whole, with a nil error, whenever there is one; else a [retry.Error] with the last transport error.
+//
+// # Connections
+//
+// An answer that is followed by another attempt is read up to 64 KiB and closed before the wait, so that its connection
+// can be used by others meanwhile. A server that sends such an answer slowly is waited for until AttemptTimeout, or, if
+// there is none, until the request's context ends.
+//
+// # Time-outs
+//
+// AttemptTimeout limits the time until an attempt's header is there. The body of the answer that is returned may be read
+// for as long as the request's own context lives. The context of that attempt ends when the body is closed, so close it.
+//
+// # Telemetry
+//
+// Metrics are those of package retry, one set per Name. Each attempt, also the first, has a client span named by its
+// method, with the status, the number of the resend, and the types of an error, never the URL; it ends when the header
+// is there. The global propagator, if there is one, tells the server about it. With a tracing http.RoundTripper as Base
+// there are two spans per attempt: set TracerProvider to a no-op provider to have one.
+package retryhttp

@@ -1,0 +1,126 @@
+package retryhttp
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/joist-go/joist/internal/options"
+	"github.com/joist-go/joist/internal/telemetry"
+	"github.com/joist-go/joist/retry"
+)
+
+// The instrumentation scope of this package's spans. Its metrics are those of package retry.
+const (
+	ScopeName = "github.com/joist-go/joist/retry/retryhttp"
+	Version   = telemetry.Version
+)
+
+// Options configures a [Transport]. The zero value is valid.
+type Options struct {
+	// Options are those of the policy, and mean the same, with two differences. AttemptTimeout limits the time until an
+	// attempt's header has arrived, not the time that the caller takes to read the body. Retryable is asked about
+	// transport errors and about answers that Statuses names, which it gets as a [*StatusError].
+	retry.Options
+
+	// Base makes each attempt. Nil is http.DefaultTransport.
+	Base http.RoundTripper
+
+	// Statuses are the answers that are retried. Each must be from 400 to 599. Nil is 429, 502, 503 and 504; an empty
+	// slice that is not nil is none.
+	Statuses []int
+}
+
+// defaultStatuses say that the request was not dealt with, and may be soon.
+var defaultStatuses = []int{
+	http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+}
+
+// Transport is an http.RoundTripper that repeats requests which are safe to repeat. It is made with [New] and is safe
+// for concurrent use.
+type Transport struct {
+	base        http.RoundTripper
+	policy      *retry.Policy
+	statuses    [600]bool
+	timeout     time.Duration // of an attempt's header, 0 for none
+	maxAttempts int           // below 0: unlimited
+	name        string
+	tracer      trace.Tracer
+}
+
+// New returns a Transport, or all faults of o joined.
+func New(o Options) (*Transport, error) {
+	f := options.Check("joist/retryhttp", "Options")
+	f.Require(o.AttemptTimeout >= 0, "AttemptTimeout", o.AttemptTimeout, "must not be negative")
+	if o.Statuses == nil {
+		o.Statuses = defaultStatuses
+	}
+	t := &Transport{base: o.Base, timeout: o.AttemptTimeout, maxAttempts: o.MaxAttempts, name: o.Name}
+	for _, status := range o.Statuses {
+		ok := 400 <= status && status < len(t.statuses)
+		f.Require(ok, "Statuses", status, "must be from 400 to 599")
+		if ok {
+			t.statuses[status] = true
+		}
+	}
+
+	// The policy neither limits nor traces attempts: the transport does both itself, because an attempt's context must
+	// live as long as the body of its answer, and its span tells of HTTP.
+	inner := o.Options
+	inner.AttemptTimeout = 0
+	inner.TracerProvider = noop.NewTracerProvider()
+	policy, err := retry.New(inner)
+	if err := errors.Join(f.Err(), err); err != nil {
+		return nil, err
+	}
+	t.policy = policy
+	t.tracer = telemetry.NewTracer(o.TracerProvider, ScopeName)
+	if t.base == nil {
+		t.base = http.DefaultTransport
+	}
+	if t.maxAttempts == 0 {
+		t.maxAttempts = retry.DefaultMaxAttempts
+	}
+	if t.name == "" {
+		t.name = telemetry.DefaultName
+	}
+	return t, nil
+}
+
+// Stats returns a snapshot of the policy's counters.
+func (t *Transport) Stats() retry.Stats { return t.policy.Stats() }
+
+// RoundTrip sends req, and again while the answer or the error is one to retry, the request is safe to repeat, and the
+// policy allows it. When the policy stops, the last answer is returned with a nil error, its body whole: a caller sees
+// the server's 503 and its header, not an error about attempts. When the last attempt had no answer, or req's context is
+// over, the error is a [*retry.Error], or the base's own error if it was not to be retried.
+//
+// It keeps the contract of http.RoundTripper: req is not changed and its body always closed. It is called by
+// http.Client, and blocks until an answer is there, the policy stops, or req's context is over.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	x := exchange{t: t, req: req, repeatable: repeatable(req)}
+	return x.result(t.policy.Do(req.Context(), x.attempt))
+}
+
+// CloseIdleConnections closes those of Base, if it can. It makes http.Client.CloseIdleConnections work.
+func (t *Transport) CloseIdleConnections() {
+	if base, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		base.CloseIdleConnections()
+	}
+}
+
+// repeatable tells whether req may be sent more than once: its method is idempotent by RFC 9110, section 9.2.2, or the
+// server has a key to recognize it by, and its body can be had again.
+func repeatable(req *http.Request) bool {
+	if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
+		return false
+	}
+	switch req.Method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return req.Header.Get("Idempotency-Key") != ""
+}
