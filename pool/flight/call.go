@@ -24,12 +24,14 @@ import (
 type call[K comparable, V any] struct {
 	ctx   loadContext
 	shard *shard[K, V]
+	hash  uint64
 	key   K
 
 	ended atomic.Bool
 
 	// Guarded by the shard's lock.
-	listed   bool // the table has it under its key
+	next     *call[K, V] // in its bucket, or among the strays
+	listed   bool        // the shard has it under its key
 	dying    bool
 	settled  bool
 	panicked bool // err is the panic of this load: its leader panics
@@ -84,8 +86,8 @@ func (g *Group[K, V]) lead(c *call[K, V], fn func(context.Context) (V, error)) (
 }
 
 // launch adds a load that is to run on a goroutine of its own. The shard is locked.
-func (g *Group[K, V]) launch(ctx context.Context, s *shard[K, V], key K, displaced *call[K, V]) *call[K, V] {
-	c := &call[K, V]{shard: s, key: key, done: make(chan struct{}), kept: g.detached}
+func (g *Group[K, V]) launch(ctx context.Context, s *shard[K, V], hash uint64, key K, displaced *call[K, V]) *call[K, V] {
+	c := &call[K, V]{shard: s, hash: hash, key: key, done: make(chan struct{}), kept: g.detached}
 	c.ctx.values = context.WithoutCancel(ctx)
 	if g.timeout > 0 {
 		c.ctx.limit = &limit{

@@ -70,12 +70,14 @@ func (s *shard[K, V]) doom(running *int64) []*call[K, V] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	*running += s.running
-	doomed := make([]*call[K, V], 0, len(s.calls)+len(s.strays))
-	for _, c := range s.calls {
-		c.dying = true
-		doomed = append(doomed, c)
+	var doomed []*call[K, V]
+	for _, c := range s.buckets {
+		for ; c != nil; c = c.next {
+			c.dying = true
+			doomed = append(doomed, c)
+		}
 	}
-	for c := range s.strays {
+	for c := s.strays; c != nil; c = c.next {
 		doomed = append(doomed, c)
 	}
 	return doomed

@@ -64,9 +64,9 @@ func (g *Group[K, V]) DoShared(ctx context.Context, key K, fn func(context.Conte
 			return v, false, err
 		}
 	}
-	s := g.table.shard(key)
+	s, hash := g.table.shard(key)
 	s.mu.Lock()
-	c := s.calls[key]
+	c := s.find(hash, key)
 	if c != nil && c.joinable() {
 		done := c.join()
 		s.counts[wordShared]++
@@ -80,14 +80,14 @@ func (g *Group[K, V]) DoShared(ctx context.Context, key K, fn func(context.Conte
 	}
 	if quit == nil && g.timeout == 0 {
 		displaced := c
-		c = &call[K, V]{shard: s, key: key, waiters: 1, kept: g.detached}
+		c = &call[K, V]{shard: s, hash: hash, key: key, waiters: 1, kept: g.detached}
 		c.ctx.values = ctx
 		s.add(c, displaced)
 		s.mu.Unlock()
 		v, err = g.lead(c, fn)
 		return v, false, err
 	}
-	c = g.launch(ctx, s, key, c)
+	c = g.launch(ctx, s, hash, key, c)
 	c.waiters = 1
 	s.mu.Unlock()
 	go g.run(c, fn)
@@ -102,14 +102,14 @@ func (g *Group[K, V]) DoShared(ctx context.Context, key K, fn func(context.Conte
 // not Detached too. A Timeout of the group ends it as it does others. When nobody waits for it at its end, an error or
 // a panic is counted in Stats.Unheard and told to the Logger.
 func (g *Group[K, V]) Go(ctx context.Context, key K, fn func(context.Context) (V, error)) bool {
-	s := g.table.shard(key)
+	s, hash := g.table.shard(key)
 	s.mu.Lock()
-	c := s.calls[key]
+	c := s.find(hash, key)
 	if s.closed || c != nil && c.joinable() {
 		s.mu.Unlock()
 		return false
 	}
-	c = g.launch(ctx, s, key, c)
+	c = g.launch(ctx, s, hash, key, c)
 	c.kept = true
 	s.mu.Unlock()
 	go g.run(c, fn)
@@ -119,10 +119,10 @@ func (g *Group[K, V]) Go(ctx context.Context, key K, fn func(context.Context) (V
 // Forget makes the next call for key start a load of its own. A load in flight goes on and answers those who wait for
 // it. Forget does not block and is no error when nothing is in flight.
 func (g *Group[K, V]) Forget(key K) {
-	s := g.table.shard(key)
+	s, hash := g.table.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.calls[key]; c != nil {
+	if c := s.find(hash, key); c != nil {
 		s.stray(c)
 	}
 }

@@ -8,9 +8,11 @@ import (
 )
 
 const (
-	shardsPerProc = 8 // two cores seldom meet in a shard
-	minShards     = 16
+	shardsPerProc = 32 // two cores seldom meet in a shard, nor find it in the other's cache
+	minShards     = 64
 	maxShards     = 1024
+	firstBuckets  = 2 // of a shard, within it
+	maxChain      = 2 // loads per bucket, on average, above which a shard doubles its buckets
 )
 
 // table holds the loads of a group by key, in shards with a lock each, so that distinct keys scale with the cores. It
@@ -22,15 +24,21 @@ type table[K comparable, V any] struct {
 }
 
 // shard is one part of the keys. Its lock guards all of it and the fields of its calls that say so.
+//
+// The loads of a shard are in a hash table of chains that run through the calls themselves. There are as many of them
+// as loads run at once, mostly none or one, so that finding, adding and removing one touches the shard and the call and
+// nothing else. The table grows with the most loads that ever ran at once, by 8 bytes for each, and does not shrink.
 type shard[K comparable, V any] struct {
 	mu      sync.Mutex
-	closed  bool              // no load starts any more
-	calls   map[K]*call[K, V] // the load that a key's next call may join: at most one
-	strays  map[*call[K, V]]struct{}
-	running int64 // loads that have not returned: in calls or in strays, or between the two and their end
+	closed  bool          // no load starts any more
+	buckets []*call[K, V] // the load that a key's next call may join: at most one per key
+	listed  int           // loads in buckets
+	strays  *call[K, V]   // loads that run on without their key
+	running int64         // loads that have not returned, wherever they are
+	first   [firstBuckets]*call[K, V]
 	counts  [words]int64
 
-	_ [48]byte // two cache lines in all: the hardware fetches lines in pairs
+	_ [16]byte // two cache lines in all: the hardware fetches lines in pairs
 }
 
 func newTable[K comparable, V any]() *table[K, V] {
@@ -38,13 +46,16 @@ func newTable[K comparable, V any]() *table[K, V] {
 	n = min(max(n, minShards), maxShards)
 	t := &table[K, V]{seed: maphash.MakeSeed(), mask: uint64(n - 1), shards: make([]shard[K, V], n)}
 	for i := range t.shards {
-		t.shards[i].calls = make(map[K]*call[K, V])
+		s := &t.shards[i]
+		s.buckets = s.first[:]
 	}
 	return t
 }
 
-func (t *table[K, V]) shard(key K) *shard[K, V] {
-	return &t.shards[maphash.Comparable(t.seed, key)&t.mask]
+// shard returns the shard of a key, and the key's hash.
+func (t *table[K, V]) shard(key K) (*shard[K, V], uint64) {
+	hash := maphash.Comparable(t.seed, key)
+	return &t.shards[hash&t.mask], hash
 }
 
 // Total implements telemetry.Source.
@@ -70,36 +81,79 @@ func (t *table[K, V]) running() int64 {
 	return sum
 }
 
-// add makes c the load of its key. The load that it displaces, if there is one, has no more calls to come.
-func (s *shard[K, V]) add(c *call[K, V], displaced *call[K, V]) {
+// bucket returns the head of a hash's chain. The low half of a hash has chosen the shard.
+func (s *shard[K, V]) bucket(hash uint64) **call[K, V] {
+	return &s.buckets[int(hash>>32)&(len(s.buckets)-1)]
+}
+
+// find returns the load that is listed under key, or nil.
+func (s *shard[K, V]) find(hash uint64, key K) *call[K, V] {
+	for c := *s.bucket(hash); c != nil; c = c.next {
+		if c.hash == hash && c.key == key {
+			return c
+		}
+	}
+	return nil
+}
+
+// add lists a new load under its key. The load that it displaces, if there is one, has no more calls to come.
+func (s *shard[K, V]) add(c, displaced *call[K, V]) {
 	if displaced != nil {
 		s.stray(displaced)
 	}
-	s.calls[c.key] = c
+	if s.listed >= maxChain*len(s.buckets) {
+		s.grow()
+	}
+	head := s.bucket(c.hash)
+	c.next, *head = *head, c
 	c.listed = true
+	s.listed++
 	s.running++
 	s.counts[wordLeaders]++
 }
 
-// remove takes c out of the table for good: it has returned.
+func (s *shard[K, V]) grow() {
+	old := s.buckets
+	s.buckets = make([]*call[K, V], 2*len(old))
+	for _, c := range old {
+		for c != nil {
+			next := c.next
+			head := s.bucket(c.hash)
+			c.next, *head = *head, c
+			c = next
+		}
+	}
+	clear(s.first[:])
+}
+
+// remove takes a load that has returned out of the shard.
 func (s *shard[K, V]) remove(c *call[K, V]) {
 	if c.listed {
-		c.listed = false
-		delete(s.calls, c.key)
+		s.unlist(c)
 	} else {
-		delete(s.strays, c)
+		unlink(&s.strays, c)
 	}
 }
 
 // stray frees the key of a load that is still running. It stays within reach of Close.
 func (s *shard[K, V]) stray(c *call[K, V]) {
-	if !c.listed {
-		return
+	if c.listed {
+		s.unlist(c)
+		c.next, s.strays = s.strays, c
 	}
+}
+
+func (s *shard[K, V]) unlist(c *call[K, V]) {
+	unlink(s.bucket(c.hash), c)
 	c.listed = false
-	delete(s.calls, c.key)
-	if s.strays == nil {
-		s.strays = make(map[*call[K, V]]struct{})
+	s.listed--
+}
+
+// unlink takes c, which is there, out of a chain: it is found by its address, so that a key which does not equal itself
+// is removed like any other.
+func unlink[K comparable, V any](at **call[K, V], c *call[K, V]) {
+	for *at != c {
+		at = &(*at).next
 	}
-	s.strays[c] = struct{}{}
+	*at, c.next = c.next, nil
 }
