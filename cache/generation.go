@@ -1,0 +1,90 @@
+package cache
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+)
+
+const generationShards = 64
+
+// generations tell whether a key was written while it was being loaded. A key has a generation only while loads of it
+// run, so that the table is bounded by the loads in flight and no other key's write is ever mistaken for its own.
+//
+// Protocol. A load joins before it asks the source and leaves when it is over. Set and Delete advance the key's
+// generation, and a load commits only if it is still the one it joined; each does so inside the engine's Compute for
+// the key, under the lock of the key's bucket. So of a write and a commit one is whole before the other:
+//
+//	commit, then write: the write replaces or removes what the commit left.
+//	write, then commit: the commit sees that the generation moved, and leaves nothing.
+//
+// A load that joins after the write asked the source after it, and may commit. The bucket's lock is taken before a
+// shard's, and nothing is locked under a shard's.
+type generations[K comparable] struct {
+	seed   maphash.Seed
+	shards [generationShards]generationShard[K]
+}
+
+type generationShard[K comparable] struct {
+	mu   sync.Mutex
+	live map[K]*generation
+	_    [48]byte // a cache line of its own
+}
+
+type generation struct {
+	number atomic.Uint64
+	loads  int // guarded by the shard's mu
+}
+
+// ticket is a load's proof of the generation that it joined.
+type ticket struct {
+	generation *generation
+	number     uint64
+}
+
+func (g *generations[K]) init() { g.seed = maphash.MakeSeed() }
+
+func (g *generations[K]) shard(key K) *generationShard[K] {
+	return &g.shards[maphash.Comparable(g.seed, key)%generationShards]
+}
+
+// join enters a load of key.
+func (g *generations[K]) join(key K) ticket {
+	s := g.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	current := s.live[key]
+	if current == nil {
+		if s.live == nil {
+			s.live = make(map[K]*generation)
+		}
+		current = new(generation)
+		s.live[key] = current
+	}
+	current.loads++
+	return ticket{current, current.number.Load()}
+}
+
+// leave ends the load that joined with t.
+func (g *generations[K]) leave(key K, t ticket) {
+	s := g.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.generation.loads--
+	if t.generation.loads == 0 {
+		delete(s.live, key)
+	}
+}
+
+// advance makes every ticket of key that was given out so far worthless.
+func (g *generations[K]) advance(key K) {
+	s := g.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if current := s.live[key]; current != nil {
+		current.number.Add(1)
+	}
+}
+
+// current tells whether no write came since the ticket was given out.
+func (t ticket) current() bool { return t.generation.number.Load() == t.number }
