@@ -1,0 +1,34 @@
+// Package ratelimithttp limits how often clients may call an [http.Handler].
+//
+//	perClient, err := ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{
+//		Limits: []ratelimit.Limit{ratelimit.PerMinute(100)},
+//	})
+//	limit := ratelimithttp.Middleware(ratelimit.TakerOf(perClient), ratelimithttp.Options{Key: ratelimithttp.ClientIP()})
+//	http.ListenAndServe(addr, limit(handler))
+//
+// # What a client sees
+//
+// Every answer has the fields of draft-ietf-httpapi-ratelimit-headers-10, so that a client can slow down before it is
+// refused:
+//
+//	RateLimit-Policy: "default";q=100;w=60
+//	RateLimit: "default";r=49;t=1
+//
+// The quoted string is the Name of the limit. The window w is the time in which the bucket fills, in whole seconds and at
+// least 1, and the quota q is what comes in during w: for [ratelimit.PerMinute](100), 100 in 60 seconds; with a burst of
+// 10, 10 in 6 seconds. r is how many requests would be allowed now, and t the time until there is one more, in seconds,
+// rounded up. A limit without a number has none: [ratelimit.Unlimited] sends no fields, and [ratelimit.None] neither w
+// nor t. Fields that are already there, such as those of another Middleware around this one, are kept: both are lists.
+//
+// A refused request is answered with 429, a Retry-After of at least 1 second and never before t, and a problem (RFC 9457)
+// of the type quota-exceeded which names the limit in violated-policies. If the limit is [ratelimit.None], there is no
+// Retry-After: no wait would help.
+//
+// When the bucket cannot be asked, the answer is 503 with a problem that does not tell why; the handler is not called.
+//
+// # Keys
+//
+// [Options].Key tells whose bucket a request takes from. [ClientIP] is the address that the connection comes from. All
+// requests for which Key returns the same string share a bucket, the empty string included: a request that cannot be told
+// from others is limited with them and is never let by.
+package ratelimithttp

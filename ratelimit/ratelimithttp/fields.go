@@ -1,0 +1,138 @@
+package ratelimithttp
+
+import (
+	"math/bits"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/joist-go/joist/ratelimit"
+)
+
+// The fields, as [http.Header] spells them.
+const (
+	policyField = "Ratelimit-Policy"
+	limitField  = "Ratelimit"
+)
+
+// maxInteger is the largest Integer of a structured field (RFC 9651, section 3.3.1).
+const maxInteger = 999_999_999_999_999
+
+// policy is what is said about one limit to every client.
+type policy struct {
+	limit   ratelimit.Limit
+	field   string // RateLimit-Policy, "" when the limit has no fields
+	name    string // the limit's name as a String of a structured field
+	problem []byte // the body of a refusal
+}
+
+func newPolicy(limit ratelimit.Limit) *policy {
+	p := &policy{limit: limit, problem: quotaExceeded(limit.Name)}
+	name, ok := appendString(nil, limit.Name)
+	if !ok || limit.Tokens == ratelimit.Infinite {
+		return p
+	}
+	p.name = string(name)
+	quota, window := quotaOf(limit)
+	field := append(name, ";q="...)
+	field = strconv.AppendInt(field, min(quota, maxInteger), 10)
+	if window > 0 {
+		field = append(field, ";w="...)
+		field = strconv.AppendInt(field, window, 10)
+	}
+	p.field = string(field)
+	return p
+}
+
+// quotaOf returns the seconds in which an empty bucket of the limit fills, rounded up, and the tokens that come in
+// meanwhile: as many as the bucket holds, or more. Nothing comes in when the window is 0.
+func quotaOf(limit ratelimit.Limit) (quota, window int64) {
+	fill, ok := inflow(limit.Burst, limit)
+	if !ok {
+		return 0, 0
+	}
+	window = max(1, seconds(fill))
+	hi, lo := bits.Mul64(uint64(limit.Tokens), uint64(window)*uint64(time.Second))
+	if hi >= uint64(limit.Per) {
+		return maxInteger, window
+	}
+	q, _ := bits.Div64(hi, lo, uint64(limit.Per))
+	return int64(min(q, maxInteger)), window
+}
+
+// inflow returns the time in which so many tokens of the limit come in, rounded down. It is false when there is none.
+func inflow(tokens int64, limit ratelimit.Limit) (time.Duration, bool) {
+	if tokens < 0 || limit.Tokens <= 0 || limit.Per <= 0 {
+		return 0, false
+	}
+	hi, lo := bits.Mul64(uint64(tokens), uint64(limit.Per))
+	if hi >= uint64(limit.Tokens) {
+		return 0, false
+	}
+	d, _ := bits.Div64(hi, lo, uint64(limit.Tokens))
+	return time.Duration(min(d, 1<<62)), true
+}
+
+// setFields sets the fields for an answer and returns the t of RateLimit, 0 when it has none.
+func (p *policy) setFields(h http.Header, res ratelimit.Result) (more int64) {
+	if p.field == "" {
+		return 0
+	}
+	var buf [192]byte
+	field := append(buf[:0], p.name...)
+	field = append(field, ";r="...)
+	field = strconv.AppendInt(field, min(res.Remaining, maxInteger), 10)
+	if more = seconds(untilMore(res)); more > 0 {
+		field = append(field, ";t="...)
+		field = strconv.AppendInt(field, more, 10)
+	}
+	add(h, policyField, p.field)
+	add(h, limitField, string(field))
+	return more
+}
+
+// untilMore returns how long it takes until one token more remains, 0 when the bucket is full or holds none.
+func untilMore(res ratelimit.Result) time.Duration {
+	if !res.Allowed {
+		return res.RetryAfter // of one token, for which there was none
+	}
+	after, ok := inflow(res.Limit.Burst-res.Remaining-1, res.Limit)
+	if !ok {
+		return 0
+	}
+	return max(0, res.ResetAfter-after)
+}
+
+func add(h http.Header, field, value string) {
+	h[field] = append(h[field], value)
+}
+
+func setRetryAfter(h http.Header, seconds int64) {
+	h["Retry-After"] = []string{strconv.FormatInt(seconds, 10)}
+}
+
+// seconds returns d in seconds, rounded up.
+func seconds(d time.Duration) int64 {
+	s := int64(d / time.Second)
+	if d%time.Second > 0 {
+		s++
+	}
+	return s
+}
+
+// appendString appends s as a String of a structured field (RFC 9651, section 4.1.6). It is false when s holds anything
+// but printable ASCII, which such a String cannot.
+func appendString(b []byte, s string) ([]byte, bool) {
+	b = append(b, '"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ' || c > '~':
+			return nil, false
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"'), true
+}

@@ -1,0 +1,47 @@
+package ratelimithttp
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// problem is a problem details object (RFC 9457).
+type problem struct {
+	Type     string   `json:"type,omitempty"`
+	Title    string   `json:"title"`
+	Status   int      `json:"status"`
+	Detail   string   `json:"detail,omitempty"`
+	Policies []string `json:"violated-policies,omitempty"`
+}
+
+// quotaExceeded returns the problem of a refusal by the limit of that name.
+func quotaExceeded(limit string) []byte {
+	return encode(problem{
+		Type:     "https://iana.org/assignments/http-problem-types#quota-exceeded",
+		Title:    "Request cannot be satisfied as assigned quota has been exceeded",
+		Status:   http.StatusTooManyRequests,
+		Policies: []string{limit},
+	})
+}
+
+// unavailable is the problem of a request whose bucket could not be asked. It does not tell why.
+var unavailable = encode(problem{
+	Title:  http.StatusText(http.StatusServiceUnavailable),
+	Status: http.StatusServiceUnavailable,
+	Detail: "The rate limit of this request could not be checked.",
+})
+
+func encode(p problem) []byte {
+	body, err := json.Marshal(p)
+	if err != nil {
+		panic("joist/ratelimithttp: " + err.Error()) // strings and a number always encode
+	}
+	return append(body, '\n')
+}
+
+// writeProblem writes an answer. An error of the write means that the client has gone.
+func writeProblem(w http.ResponseWriter, status int, body []byte) {
+	w.Header()["Content-Type"] = []string{"application/problem+json"}
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
