@@ -1,0 +1,55 @@
+// Package breaker provides circuit breakers: they stop calling a dependency that fails, let it recover, and find out
+// with a few calls when it has.
+//
+//	b, err := breaker.New(breaker.Options{Name: "users-api"})
+//	err = b.Do(ctx, call)
+//	users, err := breaker.DoValue(ctx, b, fetchUsers)
+//
+// # Which one to use
+//
+//   - [Breaker.Do] and [DoValue] for work that fits into a function: nothing can leak.
+//   - [Breaker.Allow] and [Permit] for work that begins and ends in different places, such as a stream.
+//   - [Keyed] for one breaker per host, shard or tenant, in bounded memory.
+//   - breakerhttp.Transport for an HTTP client: one breaker per host, and responses are judged too.
+//
+// # States
+//
+// A closed breaker counts the outcomes of the last [Options].Window. When at least MinCalls of them are there and the
+// share of failures is FailureRatio or more, it opens.
+//
+// An open breaker refuses every call with an [*OpenError], which is [ErrOpen] and says when to try again. It does so for
+// OpenFor, which doubles from opening to opening up to MaxOpenFor, with jitter.
+//
+// Then it is half-open, and lets at most Probes calls out at once. The first Probes results decide: it opens again as
+// soon as FailureRatio of them have failed, and else it closes. A probe that takes longer than ProbeTimeout counts as a
+// failure, and its place is free again. No timer runs for any of this: the next call, State or Stats finds what is due,
+// and dates it back.
+//
+// Each transition begins a new generation. A result that belongs to an earlier one, such as a success that arrives when
+// the breaker has opened and is half-open by now, counts nowhere and frees nothing.
+//
+// # Outcomes
+//
+//   - nil is a success.
+//   - An error marked with [Ignore], and a refusal of a block inside (an error with Refused() bool that says true), is
+//     ignored: it says nothing about the dependency.
+//   - context.DeadlineExceeded is a failure, whoever set the deadline: a dependency that hangs must show.
+//   - context.Canceled is ignored when the caller's own context has ended. If that ended with context.DeadlineExceeded as
+//     its cause (see context.Cause), it is a failure.
+//   - Every other error is a failure, unless Options.IsFailure says that it is none; then it is a success.
+//   - A panic and a runtime.Goexit are failures.
+//
+// # Composition
+//
+// A breaker is the innermost block, next to the call: rate limit, cache, retry, bulkhead, breaker, call. Inside a retry
+// each attempt is counted; a breaker around a retry would see only what the retry could not help.
+//
+// # Cost and telemetry
+//
+// A call through a closed breaker reads two words and the clock, once, and changes one word by compare-and-swap; a refusal
+// reads the clock. Neither allocates nor takes a lock. Metrics (joist.breaker.calls, joist.breaker.status,
+// joist.breaker.transitions) are read from those words when somebody collects. A refusal, and a transition, is an event
+// on the caller's span if that records.
+//
+// The state machine follows Nygard's Release It! and resilience4j.
+package breaker

@@ -1,0 +1,54 @@
+package breaker
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/joist-go/joist/internal/clock"
+)
+
+// ErrOpen is what every refusal of a breaker is, by errors.Is. It is returned, inside a [*OpenError], when the breaker
+// is open, or half-open with all its probes out.
+var ErrOpen = errors.New("joist/breaker: open")
+
+// OpenError is returned, as a pointer, when a breaker refuses a call. The call was not made. All refusals of one opening
+// share one OpenError, so that refusing allocates nothing: do not change it.
+type OpenError struct {
+	// Name is the breaker's.
+	Name string
+	// State is Open, or HalfOpen when all probes were out.
+	State State
+	// Wait is how long the breaker stays open from the moment that it opened. With State HalfOpen it is a guess of how
+	// long the probes take: OpenFor or ProbeTimeout, whichever is less.
+	Wait time.Duration
+	// FailureRatio is what opened the breaker, from 0 to 1.
+	FailureRatio float64
+
+	clock clock.Clock
+	until int64 // clock reading at which the breaker goes half-open
+	timed bool  // until is set
+}
+
+// Error names the breaker, its state, and the time that is left.
+func (e *OpenError) Error() string {
+	if e.State == HalfOpen {
+		return fmt.Sprintf("joist/breaker: %q is half-open and all its probes are out", e.Name)
+	}
+	return fmt.Sprintf("joist/breaker: %q is open for another %v (failure ratio %.2f)", e.Name, e.RetryAfter(), e.FailureRatio)
+}
+
+// Unwrap returns [ErrOpen].
+func (e *OpenError) Unwrap() error { return ErrOpen }
+
+// Refused is true: the call was never made.
+func (e *OpenError) Refused() bool { return true }
+
+// RetryAfter returns how long it is, from now on, until the breaker lets probes through: the time left of Wait, or 0 when
+// none is left. An OpenError of a half-open breaker, or one that you made, answers Wait.
+func (e *OpenError) RetryAfter() time.Duration {
+	if !e.timed {
+		return e.Wait
+	}
+	return min(max(time.Duration(e.until-e.clock.Now()), 0), e.Wait)
+}
