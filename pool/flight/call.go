@@ -22,21 +22,18 @@ import (
 //
 // The answer is written once, before settled is set and done is closed. Waiters read it after either.
 type call[K comparable, V any] struct {
-	ctx   loadContext
-	shard *shard[K, V]
-	hash  uint64
-	key   K
+	ctx  loadContext
+	key  K
+	hash uint64
 
-	ended atomic.Bool
-
-	// Guarded by the shard's lock.
-	next     *call[K, V] // in its bucket, or among the strays
+	next     *call[K, V] // in its bucket, or among the strays: this and what follows is guarded by the shard's lock
+	ended    atomic.Bool // but for this one
 	listed   bool        // the shard has it under its key
 	dying    bool
 	settled  bool
 	panicked bool // err is the panic of this load: its leader panics
 	kept     bool // it outlives its waiters
-	waiters  int
+	waiters  int32
 	done     chan struct{} // nil for a load that its leader runs, until somebody joins
 	val      V
 	err      error
@@ -87,8 +84,8 @@ func (g *Group[K, V]) lead(c *call[K, V], fn func(context.Context) (V, error)) (
 
 // launch adds a load that is to run on a goroutine of its own. The shard is locked.
 func (g *Group[K, V]) launch(ctx context.Context, s *shard[K, V], hash uint64, key K, displaced *call[K, V]) *call[K, V] {
-	c := &call[K, V]{shard: s, hash: hash, key: key, done: make(chan struct{}), kept: g.detached}
-	c.ctx.values = context.WithoutCancel(ctx)
+	c := &call[K, V]{hash: hash, key: key, done: make(chan struct{}), kept: g.detached}
+	c.ctx.values = ctx
 	if g.timeout > 0 {
 		c.ctx.limit = &limit{
 			deadline: time.Now().Add(g.timeout),
@@ -123,7 +120,7 @@ func (g *Group[K, V]) end(c *call[K, V], v V, err error, panicked bool) {
 		c.ctx.limit.timer.Stop()
 	}
 	c.ctx.release()
-	s := c.shard
+	s := g.table.at(c.hash)
 	s.mu.Lock()
 	s.remove(c)
 	unheard := c.settled || c.waiters == 0
@@ -159,7 +156,7 @@ func (g *Group[K, V]) tell(c *call[K, V], err error, panicked bool) {
 
 // expire gives a load up at the group's Timeout, whether its function returns or not.
 func (g *Group[K, V]) expire(c *call[K, V]) {
-	s := c.shard
+	s := g.table.at(c.hash)
 	s.mu.Lock()
 	if c.settled {
 		s.mu.Unlock()
@@ -202,7 +199,7 @@ func (g *Group[K, V]) wait(ctx context.Context, quit <-chan struct{}, c *call[K,
 // leave takes a waiter away, unless its answer is there. The last to leave a load that does not outlive its waiters
 // cancels it.
 func (g *Group[K, V]) leave(ctx context.Context, c *call[K, V]) bool {
-	s := c.shard
+	s := g.table.at(c.hash)
 	s.mu.Lock()
 	if c.settled {
 		s.mu.Unlock()

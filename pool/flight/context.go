@@ -14,7 +14,7 @@ import (
 // Value, and Done, which makes it, comes first wherever it matters. Until it is made the load has not been cancelled
 // and has no cause.
 type loadContext struct {
-	values context.Context // never ends
+	values context.Context // the leader's: its values count, not its end
 	limit  *limit          // nil: no deadline
 	made   atomic.Pointer[madeContext]
 }
@@ -52,7 +52,11 @@ func (c *loadContext) Value(key any) any {
 	if m := c.made.Load(); m != nil {
 		return m.Value(key)
 	}
-	return c.values.Value(key)
+	v := c.values.Value(key)
+	if _, isContext := v.(context.Context); isContext {
+		return c.make().Value(key) // package context looks for the leader's cancellation, which is not this one's
+	}
+	return v
 }
 
 // String keeps a context that is printed from being read field by field while the load runs.
@@ -63,7 +67,7 @@ func (c *loadContext) make() *madeContext {
 		return m
 	}
 	m := &madeContext{}
-	ctx := c.values
+	ctx := context.WithoutCancel(c.values)
 	if c.limit != nil {
 		ctx, m.stop = context.WithDeadlineCause(ctx, c.limit.deadline, c.limit.err)
 	}

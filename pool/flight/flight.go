@@ -64,7 +64,8 @@ func (g *Group[K, V]) DoShared(ctx context.Context, key K, fn func(context.Conte
 			return v, false, err
 		}
 	}
-	s, hash := g.table.shard(key)
+	hash := g.table.hash(key)
+	s := g.table.at(hash)
 	s.mu.Lock()
 	c := s.find(hash, key)
 	if c != nil && c.joinable() {
@@ -80,7 +81,7 @@ func (g *Group[K, V]) DoShared(ctx context.Context, key K, fn func(context.Conte
 	}
 	if quit == nil && g.timeout == 0 {
 		displaced := c
-		c = &call[K, V]{shard: s, hash: hash, key: key, waiters: 1, kept: g.detached}
+		c = &call[K, V]{hash: hash, key: key, waiters: 1, kept: g.detached}
 		c.ctx.values = ctx
 		s.add(c, displaced)
 		s.mu.Unlock()
@@ -102,7 +103,8 @@ func (g *Group[K, V]) DoShared(ctx context.Context, key K, fn func(context.Conte
 // not Detached too. A Timeout of the group ends it as it does others. When nobody waits for it at its end, an error or
 // a panic is counted in Stats.Unheard and told to the Logger.
 func (g *Group[K, V]) Go(ctx context.Context, key K, fn func(context.Context) (V, error)) bool {
-	s, hash := g.table.shard(key)
+	hash := g.table.hash(key)
+	s := g.table.at(hash)
 	s.mu.Lock()
 	c := s.find(hash, key)
 	if s.closed || c != nil && c.joinable() {
@@ -119,7 +121,8 @@ func (g *Group[K, V]) Go(ctx context.Context, key K, fn func(context.Context) (V
 // Forget makes the next call for key start a load of its own. A load in flight goes on and answers those who wait for
 // it. Forget does not block and is no error when nothing is in flight.
 func (g *Group[K, V]) Forget(key K) {
-	s, hash := g.table.shard(key)
+	hash := g.table.hash(key)
+	s := g.table.at(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := s.find(hash, key); c != nil {

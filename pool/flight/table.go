@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	shardsPerProc = 32 // two cores seldom meet in a shard, nor find it in the other's cache
+	shardsPerProc = 64 // two cores seldom meet in a shard, nor find it in the other's cache
 	minShards     = 64
 	maxShards     = 1024
 	firstBuckets  = 2 // of a shard, within it
@@ -52,11 +52,10 @@ func newTable[K comparable, V any]() *table[K, V] {
 	return t
 }
 
-// shard returns the shard of a key, and the key's hash.
-func (t *table[K, V]) shard(key K) (*shard[K, V], uint64) {
-	hash := maphash.Comparable(t.seed, key)
-	return &t.shards[hash&t.mask], hash
-}
+func (t *table[K, V]) hash(key K) uint64 { return maphash.Comparable(t.seed, key) }
+
+// at returns the shard of a hash.
+func (t *table[K, V]) at(hash uint64) *shard[K, V] { return &t.shards[hash&t.mask] }
 
 // Total implements telemetry.Source.
 func (t *table[K, V]) Total(word int) int64 {
