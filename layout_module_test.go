@@ -27,14 +27,9 @@ var (
 
 	// indirectModules are what the others bring, with the module that does.
 	indirectModules = map[string]string{
-		"github.com/go-logr/logr":       "go.opentelemetry.io/otel",
-		"github.com/go-logr/stdr":       "go.opentelemetry.io/otel",
-		"go.opentelemetry.io/auto/sdk":  "go.opentelemetry.io/otel/trace",
-		"github.com/cespare/xxhash/v2":  "go.opentelemetry.io/otel",
-		"github.com/stretchr/testify":   "go.uber.org/goleak",
-		"github.com/davecgh/go-spew":    "github.com/stretchr/testify",
-		"github.com/pmezard/go-difflib": "github.com/stretchr/testify",
-		"gopkg.in/yaml.v3":              "github.com/stretchr/testify",
+		"github.com/go-logr/logr":      "go.opentelemetry.io/otel",
+		"github.com/go-logr/stdr":      "go.opentelemetry.io/otel",
+		"go.opentelemetry.io/auto/sdk": "go.opentelemetry.io/otel/trace",
 	}
 )
 
