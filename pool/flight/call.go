@@ -134,11 +134,10 @@ func (g *Group[K, V]) end(c *call[K, V], v V, err error, panicked bool) {
 	if unheard && (panicked || err != nil && c.kept && !late) {
 		s.counts[wordUnheard]++
 		s.mu.Unlock()
-		g.tell(c, err, panicked) // before the load counts as ended, so that nothing is logged after Close
+		g.tell(c, err, panicked) // before the load stops to count as running, so that nothing is logged after Close
 		s.mu.Lock()
 	}
-	s.running--
-	drained := s.closed && s.running == 0
+	drained := s.done()
 	s.mu.Unlock()
 	if drained {
 		g.drained()
@@ -169,11 +168,19 @@ func (g *Group[K, V]) expire(c *call[K, V]) {
 	unheard := c.waiters == 0 && c.kept
 	if unheard {
 		s.counts[wordUnheard]++
+		s.running++ // until it is logged
 	}
 	s.mu.Unlock()
 	c.ctx.make() // past its deadline: ended, if its own timer has not done so
-	if unheard {
-		g.log.Warn(c.ctx.values, "load timed out with nobody waiting for it", c.ctx.limit.err)
+	if !unheard {
+		return
+	}
+	g.log.Warn(c.ctx.values, "load timed out with nobody waiting for it", c.ctx.limit.err)
+	s.mu.Lock()
+	drained := s.done()
+	s.mu.Unlock()
+	if drained {
+		g.drained()
 	}
 }
 

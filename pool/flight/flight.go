@@ -55,8 +55,8 @@ func (g *Group[K, V]) Do(ctx context.Context, key K, fn func(context.Context) (V
 //
 // fn may use the group for other keys. A call of fn for its own key waits for itself until its ctx ends.
 //
-// A leader that runs fn itself costs 1 allocation, one that does not 4, and more if the load uses its context's Done
-// or the group has a Timeout. Sharing costs none.
+// A leader that runs fn itself costs 1 allocation, one that does not 3, and some more if the load asks for its context's
+// Done or the group has a Timeout. Joining costs none, but for the first to join a load that its leader runs: 1.
 func (g *Group[K, V]) DoShared(ctx context.Context, key K, fn func(context.Context) (V, error)) (v V, shared bool, err error) {
 	quit := ctx.Done()
 	if quit != nil {

@@ -69,17 +69,6 @@ func (t *table[K, V]) Total(word int) int64 {
 	return sum
 }
 
-func (t *table[K, V]) running() int64 {
-	var sum int64
-	for i := range t.shards {
-		s := &t.shards[i]
-		s.mu.Lock()
-		sum += s.running
-		s.mu.Unlock()
-	}
-	return sum
-}
-
 // bucket returns the head of a hash's chain. The low half of a hash has chosen the shard.
 func (s *shard[K, V]) bucket(hash uint64) **call[K, V] {
 	return &s.buckets[int(hash>>32)&(len(s.buckets)-1)]
@@ -132,6 +121,12 @@ func (s *shard[K, V]) remove(c *call[K, V]) {
 	} else {
 		unlink(&s.strays, c)
 	}
+}
+
+// done counts a running load off and tells whether the shard is drained: closed, and this was the last.
+func (s *shard[K, V]) done() bool {
+	s.running--
+	return s.closed && s.running == 0
 }
 
 // stray frees the key of a load that is still running. It stays within reach of Close.

@@ -31,7 +31,7 @@ const (
 	words
 )
 
-// Stats is a snapshot of a group. Its numbers are taken one after the other, not at one instant. Counts are since New.
+// Stats is a snapshot of a group. Its numbers are taken shard by shard, not at one instant. Counts are since New.
 type Stats struct {
 	Leaders  int64 // loads started, by Do, DoShared and Go
 	Shared   int64 // calls that joined a load in flight
@@ -43,12 +43,23 @@ type Stats struct {
 
 // Stats returns a snapshot. It takes the lock of each shard for a moment, and allocates nothing.
 func (g *Group[K, V]) Stats() Stats {
+	var sum [words]int64
+	var running int64
+	for i := range g.table.shards {
+		s := &g.table.shards[i]
+		s.mu.Lock()
+		running += s.running
+		for w, n := range s.counts {
+			sum[w] += n
+		}
+		s.mu.Unlock()
+	}
 	return Stats{
-		Leaders:  g.table.Total(wordLeaders),
-		Shared:   g.table.Total(wordShared),
-		InFlight: g.table.running(),
-		Panics:   g.table.Total(wordPanics),
-		Timeouts: g.table.Total(wordTimeouts),
-		Unheard:  g.table.Total(wordUnheard),
+		Leaders:  sum[wordLeaders],
+		Shared:   sum[wordShared],
+		InFlight: running,
+		Panics:   sum[wordPanics],
+		Timeouts: sum[wordTimeouts],
+		Unheard:  sum[wordUnheard],
 	}
 }
