@@ -6,7 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/joist-go/joist/internal/options"
 	"github.com/joist-go/joist/internal/telemetry"
@@ -76,12 +76,12 @@ func newBreaker(set *settings, notify func(Transition)) *Breaker {
 // call, which counts as nothing, and a [*OpenError] if the breaker refuses. A panic or runtime.Goexit in fn is a failure
 // and goes on its way. Do itself never blocks, but for a listener, and allocates nothing; fn is not kept.
 func (b *Breaker) Do(ctx context.Context, fn func(context.Context) error) error {
-	p, err := b.Allow(ctx)
-	if err != nil {
+	var p Permit
+	if err := b.admit(ctx, &p); err != nil {
 		return err
 	}
 	defer p.abandon()
-	err = fn(ctx)
+	err := fn(ctx)
 	p.Done(err)
 	return err
 }
@@ -89,8 +89,8 @@ func (b *Breaker) Do(ctx context.Context, fn func(context.Context) error) error 
 // DoValue is [Breaker.Do] for a function that returns a value. The value is returned as fn gave it, with an error too;
 // it is the zero value if the breaker refuses.
 func DoValue[V any](ctx context.Context, b *Breaker, fn func(context.Context) (V, error)) (V, error) {
-	p, err := b.Allow(ctx)
-	if err != nil {
+	var p Permit
+	if err := b.admit(ctx, &p); err != nil {
 		var zero V
 		return zero, err
 	}
@@ -108,22 +108,43 @@ func (b *Breaker) Allow(ctx context.Context) (Permit, error) {
 		return Permit{}, err
 	}
 	word := b.word.Load()
-	if stateOf(word) != Closed {
-		return b.allowSlow(ctx)
-	}
-	if b.keyed {
-		b.tally.out.Add(1)
+	if stateOf(word) != Closed || b.keyed {
+		return b.allowSlow(ctx, word)
 	}
 	return Permit{b: b, ctx: ctx, word: word, phase: calling}, nil
 }
 
-// allowSlow is Allow for a breaker that was not closed.
+func (b *Breaker) allowSlow(ctx context.Context, word uint64) (p Permit, err error) {
+	err = b.admitAs(ctx, &p, word)
+	return
+}
+
+// admit fills in p, which is zero, or refuses. It is Allow in place, which is cheaper.
+func (b *Breaker) admit(ctx context.Context, p *Permit) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return b.admitAs(ctx, p, b.word.Load())
+}
+
+func (b *Breaker) admitAs(ctx context.Context, p *Permit, word uint64) error {
+	if stateOf(word) != Closed {
+		return b.admitSlow(ctx, p)
+	}
+	if b.keyed {
+		b.tally.out.Add(1)
+	}
+	p.b, p.ctx, p.word, p.phase = b, ctx, word, calling
+	return nil
+}
+
+// admitSlow is admit for a breaker that was not closed.
 //
 //go:noinline
-func (b *Breaker) allowSlow(ctx context.Context) (Permit, error) {
+func (b *Breaker) admitSlow(ctx context.Context, p *Permit) error {
 	now := b.set.clock.Now()
 	if now < b.refuseUntil.Load() {
-		return Permit{}, b.refuse(ctx)
+		return b.refuse(ctx)
 	}
 	b.mu.Lock()
 	b.settle(now)
@@ -139,17 +160,23 @@ func (b *Breaker) allowSlow(ctx context.Context) (Permit, error) {
 	}
 	b.leave(ctx)
 	if !allowed {
-		return Permit{}, b.refuse(ctx)
+		return b.refuse(ctx)
 	}
-	return Permit{b: b, ctx: ctx, word: word, place: uint16(place), serial: serial, phase: calling}, nil
+	p.b, p.ctx, p.word, p.phase = b, ctx, word, calling
+	p.place, p.serial = uint16(place), serial
+	return nil
 }
 
 func (b *Breaker) refuse(ctx context.Context) error {
-	b.tally.refuse()
+	if b.tally.refusals != nil {
+		b.tally.refusals.Add(0, 1)
+	} else {
+		b.tally.refused.Add(1)
+	}
 	e := b.refusal.Load()
-	tellSpan(ctx, "joist.breaker.refused", e.Name, func() []attribute.KeyValue {
-		return []attribute.KeyValue{stateKey.String(e.State.String())}
-	})
+	if trace.SpanFromContext(ctx).IsRecording() {
+		telemetry.Event(ctx, "joist.breaker.refused", e.Name, stateKey.String(e.State.String()))
+	}
 	return e
 }
 

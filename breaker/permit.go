@@ -40,11 +40,17 @@ func (p *Permit) Done(err error) {
 	if p.phase != calling {
 		return
 	}
-	o := success
 	if err != nil {
-		o = p.b.set.classify(p.ctx, err)
+		p.finish(p.b.set.classify(p.ctx, err))
+		return
 	}
-	p.finish(o)
+	b := p.b
+	if b.keyed || stateOf(p.word) != Closed {
+		p.finish(success)
+		return
+	}
+	p.phase = succeeded
+	b.count(p, okUnit)
 }
 
 // Amend tells that a call which Done reported as a success has failed after all, as when the body of a response breaks
@@ -77,23 +83,30 @@ func (p *Permit) finish(o outcome) {
 	switch {
 	case stateOf(p.word) != Closed:
 		b.endProbe(p, o)
-	case b.word.Load() != p.word:
-		b.tally.late.Add(1)
-	case o == ignored:
+	case o == success:
+		b.count(p, okUnit)
+	case o == failure:
+		b.count(p, failedUnit)
+	case b.word.Load() == p.word:
 		b.tally.ignored.Add(1)
 	default:
-		unit := uint64(okUnit)
-		if o == failure {
-			unit = failedUnit
-		}
+		b.tally.late.Add(1)
+	}
+}
+
+// count counts the outcome of a call that a closed breaker let out, unless the breaker has gone on without it.
+func (b *Breaker) count(p *Permit, unit uint64) {
+	if b.word.Load() == p.word {
 		now := b.set.clock.Now()
 		landed, suspect := b.tally.add(now, tagOf(p.word), unit)
-		if !landed {
-			b.tally.late.Add(1)
-		} else if suspect {
+		if suspect {
 			b.judge(p.ctx, p.word, now)
 		}
+		if landed {
+			return
+		}
 	}
+	b.tally.late.Add(1)
 }
 
 // endProbe counts the outcome of a probe, unless it was reclaimed or the breaker has gone on without it.

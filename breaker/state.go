@@ -6,7 +6,9 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/joist-go/joist/internal/telemetry"
 )
 
 // State is what a breaker does with calls.
@@ -238,10 +240,10 @@ func (b *Breaker) leave(ctx context.Context) {
 	made := b.queue()
 	waiting := len(b.pending) > 0 && !b.telling
 	b.mu.Unlock()
-	for _, t := range made {
-		tellSpan(ctx, "joist.breaker.transition", t.Name, func() []attribute.KeyValue {
-			return []attribute.KeyValue{fromKey.String(t.From.String()), toKey.String(t.To.String())}
-		})
+	if len(made) > 0 && trace.SpanFromContext(ctx).IsRecording() {
+		for _, t := range made {
+			telemetry.Event(ctx, "joist.breaker.transition", t.Name, fromKey.String(t.From.String()), toKey.String(t.To.String()))
+		}
 	}
 	if waiting {
 		b.tell()

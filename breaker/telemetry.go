@@ -1,12 +1,10 @@
 package breaker
 
 import (
-	"context"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/joist-go/joist/internal/telemetry"
 )
@@ -60,14 +58,6 @@ type tally struct {
 	out           atomic.Int32 // calls that are out; counted in a Keyed only
 }
 
-func (t *tally) refuse() {
-	if t.refusals != nil {
-		t.refusals.Add(0, 1)
-	} else {
-		t.refused.Add(1)
-	}
-}
-
 // Total implements telemetry.Source.
 func (t *tally) Total(word int) int64 {
 	switch word {
@@ -112,11 +102,4 @@ func observe[T any](provider metric.MeterProvider, name string, owner *T, source
 			Description: "Breakers by their current state.",
 			Series:      telemetry.Series(stateKey, Closed.String(), Open.String(), HalfOpen.String()),
 		})
-}
-
-// tellSpan puts an event on the span of ctx, if it records. It makes the attributes only then.
-func tellSpan(ctx context.Context, event, name string, attrs func() []attribute.KeyValue) {
-	if trace.SpanFromContext(ctx).IsRecording() {
-		telemetry.Event(ctx, event, name, attrs()...)
-	}
 }

@@ -63,7 +63,10 @@ func (w *window) word(epoch int64) *atomic.Uint64 { return &w.words[uint64(epoch
 // add counts one outcome for the generation of tag. It reports whether it landed, which it does not when the window has
 // been reset since, and whether the sum is worth a look: no success can trip a breaker that has seen no failure.
 func (w *window) add(now int64, tag, unit uint64) (landed, suspect bool) {
-	epoch := w.at(now)
+	epoch := w.epoch.Load()
+	if !w.covers(epoch, now) {
+		epoch = w.turn(now)
+	}
 	if unit == failedUnit && w.lastFailure.Load() != epoch {
 		w.lastFailure.Store(epoch)
 	}
@@ -84,11 +87,13 @@ func (w *window) add(now int64, tag, unit uint64) (landed, suspect bool) {
 // at returns the epoch to count in at now, turning the window if it is time.
 func (w *window) at(now int64) int64 {
 	epoch := w.epoch.Load()
-	if uint64(now-epoch*w.span) < uint64(w.span) {
+	if w.covers(epoch, now) {
 		return epoch
 	}
 	return w.turn(now)
 }
+
+func (w *window) covers(epoch, now int64) bool { return uint64(now-epoch*w.span) < uint64(w.span) }
 
 //go:noinline
 func (w *window) turn(now int64) int64 {
