@@ -1,0 +1,151 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/joist-go/joist/retry"
+)
+
+func TestADeadUpstreamIsAnsweredStaleThenRefusedFastThenFreshAgain(t *testing.T) {
+	const openFor = time.Second
+	up := startUpstream(t, "plain")
+	addr := strings.TrimPrefix(up.url, "http://")
+	p := startService(t, "-upstream", up.url, "-ttl", "50ms", "-stale-while-revalidate", "1ms", "-stale-if-error", "1h",
+		"-error-backoff", "200ms", "-open-for", openFor.String(), "-min-calls", "5")
+	if a := p.get("/users", ""); a.status != http.StatusOK {
+		t.Fatalf("warming up: %d", a.status)
+	}
+	warmed := time.Now()
+	up.kill()
+
+	// A warm key: every answer stays 200, and says that it is stale.
+	eventually(t, 5*time.Second, "an answer is stale", func() bool { return stale(t, p.get("/users", "")) })
+	for time.Since(warmed) < 2*time.Second {
+		a := p.get("/users", "")
+		if !stale(t, a) {
+			t.Fatalf("an answer from a dead upstream is not marked stale: %v", a.header)
+		}
+		age, err := strconv.Atoi(a.header.Get("Age"))
+		if err != nil || time.Duration(age)*time.Second > time.Since(warmed) {
+			t.Fatalf("Age %q after %v", a.header.Get("Age"), time.Since(warmed))
+		}
+	}
+
+	// Cold keys: 503 with Retry-After, and fast once the breaker is open.
+	id := 0
+	cold := func() (answer, time.Duration) {
+		id++
+		began := time.Now()
+		a := p.get(fmt.Sprintf("/users/%d", id), "")
+		return a, time.Since(began)
+	}
+	eventually(t, 10*time.Second, "the breaker opens", func() bool {
+		a, _ := cold()
+		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+			t.Fatalf("a cold key: %d, Retry-After %q", a.status, a.header.Get("Retry-After"))
+		}
+		return p.metric("joist_breaker_status", `joist_breaker_state="open"`) == 1
+	})
+	fastest := time.Hour
+	for range 20 {
+		a, took := cold()
+		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || a.header.Get("Content-Type") != "application/problem+json" {
+			t.Fatalf("a cold key with an open breaker: %d %v", a.status, a.header)
+		}
+		fastest = min(fastest, took)
+	}
+	t.Logf("a cold key with an open breaker is refused in %v", fastest)
+	if fastest > 10*time.Millisecond {
+		t.Errorf("that is more than 10 ms")
+	}
+
+	// The upstream is back: so are fresh answers, within twice the time for which the breaker opens.
+	startUpstream(t, "plain", upstreamAddrEnv+"="+addr)
+	back := eventually(t, 2*openFor, "answers are fresh again", func() bool { return !stale(t, p.get("/users", "")) })
+	t.Logf("fresh %v after the upstream was back (the breaker opens for %v)", back, openFor)
+}
+
+// stale tells whether an answer, which must be 200, is marked stale.
+func stale(t *testing.T, a answer) bool {
+	t.Helper()
+	if a.status != http.StatusOK {
+		t.Fatalf("status %d: %s", a.status, a.body)
+	}
+	return strings.Contains(a.header.Get("Cache-Status"), "detail=stale")
+}
+
+func TestRetriesOfAFailingUpstreamStayWithinTheBudget(t *testing.T) {
+	const loads, ratio = 1000, 0.1
+	up := startUpstream(t, "failing")
+	p := startService(t, "-upstream", up.url, "-retry-ratio", fmt.Sprint(ratio), "-failure-ratio", "1", "-min-calls", "1000000",
+		"-attempts", "5", "-error-backoff", "1ms")
+	client := &http.Client{}
+	for id := 1; id <= loads; id++ {
+		a, err := fetch(client, http.MethodGet, fmt.Sprintf("%s/users/%d", p.url, id), nil)
+		if err != nil || a.status != http.StatusServiceUnavailable {
+			t.Fatalf("load %d: %d %v", id, a.status, err)
+		}
+	}
+	attempts, err := strconv.Atoi(up.get("/seen", "").body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d attempts for %d loads: %.3f per load", attempts, loads, float64(attempts)/loads)
+	if attempts < loads {
+		t.Errorf("fewer attempts than loads")
+	}
+	if limit := loads*(1+ratio) + retry.DefaultBurst; float64(attempts) > limit {
+		t.Errorf("%d attempts are more than %v", attempts, limit)
+	}
+}
+
+func TestAnswersThatCannotBeUsedAreProblemsAndAreNotKept(t *testing.T) {
+	up := startUpstream(t, "odd")
+	p := startService(t, "-upstream", up.url, "-min-calls", "1000000", "-error-backoff", "1ms", "-attempt-timeout", "100ms", "-load-timeout", "300ms")
+	for _, tt := range []struct {
+		what string
+		id   int
+		want int
+	}{
+		{"HTML", oddHTML, http.StatusBadGateway},
+		{"half a JSON", oddHalfJSON, http.StatusBadGateway},
+		{"nothing", oddNothing, http.StatusBadGateway},
+		{"10 MB", oddHuge, http.StatusBadGateway},
+		{"a cut connection", oddHangUp, http.StatusServiceUnavailable},
+		{"another JSON", oddWrong, http.StatusBadGateway},
+		{"500", oddError, http.StatusBadGateway},
+		{"a hang", oddHang, http.StatusGatewayTimeout},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			for range 2 {
+				a := p.get(fmt.Sprintf("/users/%d", tt.id), "")
+				if a.status != tt.want || a.header.Get("Content-Type") != "application/problem+json" || !strings.Contains(a.body, `"status":`+strconv.Itoa(tt.want)) {
+					t.Fatalf("got %d %s %s", a.status, a.header.Get("Content-Type"), a.body)
+				}
+			}
+		})
+	}
+	if got := p.metric("joist_cache_requests_total", `joist_cache_result="hit"`); got != 0 {
+		t.Errorf("%v answers came from the cache", got)
+	}
+	if a := p.get("/users/99", ""); a.status != http.StatusOK {
+		t.Errorf("a good answer after them: %d", a.status)
+	}
+	lines := p.stderr.String()
+	for _, secret := range []string{"/users/1", "maintenance", up.url} {
+		if strings.Contains(lines, secret) {
+			t.Errorf("the log tells %q:\n%s", secret, lines)
+		}
+	}
+	if n := strings.Count(lines, `"cause":"bad answer"`); n != 1 {
+		t.Errorf("%d lines about bad answers, want 1 in an interval:\n%s", n, lines)
+	}
+	if !strings.Contains(lines, `"block":"upstream"`) || !strings.Contains(lines, `"trace_id":"`) {
+		t.Errorf("lines name no block or no trace:\n%s", lines)
+	}
+}
