@@ -74,6 +74,6 @@ func (o *Options) check() error {
 	f.Require(o.Backoff.valid(), "Backoff", o.Backoff, "must have a positive base and a cap not below it")
 	f.Require(o.AttemptTimeout >= 0, "AttemptTimeout", o.AttemptTimeout, "must not be negative")
 	f.Require(o.MaxHint >= AnyHint, "MaxHint", o.MaxHint, "must not be negative (AnyHint is -1)")
-	f.Require(o.Budget == nil || o.Budget.made(), "Budget", "a zero Budget", "must come from NewBudget, or be nil or NoBudget")
+	f.Require(o.Budget == nil || o.Budget.made(), "Budget", struct{}{}, "must come from NewBudget, or be nil or NoBudget")
 	return f.Err()
 }

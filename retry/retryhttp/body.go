@@ -17,9 +17,6 @@ const drainLimit = 64 << 10
 // wait instead of after it: with MaxConnsPerHost, calls that wait would otherwise keep out those that do not. And the
 // answer can still be returned whole, if the policy stops.
 func (x *exchange) answer(resp *http.Response, cancel context.CancelCauseFunc) *http.Response {
-	if resp == nil {
-		return nil
-	}
 	resp.Request = x.req
 	if resp.Body == nil {
 		resp.Body = http.NoBody // a base other than http.Transport may forget it

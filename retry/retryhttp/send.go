@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -47,6 +48,7 @@ func (x *exchange) send(req *http.Request) (*http.Response, error) {
 	}
 	span.SetAttributes(statusKey.Int(resp.StatusCode))
 	if resp.StatusCode >= 400 {
+		span.SetAttributes(errorTypeKey.String(strconv.Itoa(resp.StatusCode)))
 		span.SetStatus(codes.Error, "")
 	}
 	return resp, nil
@@ -71,8 +73,11 @@ func inject(ctx context.Context, req *http.Request) *http.Request {
 // a timer, which is stopped once the attempt is over, and otherwise when the body is closed.
 func (x *exchange) limited(req *http.Request) (*http.Response, error) {
 	if x.t.timeout == 0 {
-		resp, err := x.t.base.RoundTrip(req)
-		return x.answer(resp, nil), err
+		resp, err := x.roundTrip(req)
+		if err != nil {
+			return nil, err
+		}
+		return x.answer(resp, nil), nil
 	}
 	ctx, cancel := context.WithCancelCause(req.Context())
 	timer := time.AfterFunc(x.t.timeout, func() { cancel(context.DeadlineExceeded) })
@@ -84,7 +89,7 @@ func (x *exchange) limited(req *http.Request) (*http.Response, error) {
 		}
 	}()
 
-	resp, err := x.t.base.RoundTrip(req.WithContext(ctx))
+	resp, err := x.roundTrip(req.WithContext(ctx))
 	if err != nil {
 		return nil, x.timedOut(ctx, err)
 	}
@@ -95,6 +100,18 @@ func (x *exchange) limited(req *http.Request) (*http.Response, error) {
 	}
 	handedOver = true
 	return resp, nil
+}
+
+// roundTrip asks the base, and makes one outcome of the two that a base may wrongly give.
+func (x *exchange) roundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := x.t.base.RoundTrip(req)
+	switch {
+	case err != nil && resp != nil && resp.Body != nil:
+		_ = resp.Body.Close()
+	case err == nil && resp == nil:
+		err = errors.New("joist/retryhttp: the base returned neither an answer nor an error")
+	}
+	return resp, err
 }
 
 // timedOut returns err, or in its place that the attempt took too long, if that is what err comes from. The base may

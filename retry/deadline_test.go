@@ -1,0 +1,189 @@
+package retry_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/joist-go/joist/retry"
+)
+
+// stopped returns err as the *retry.Error it must be.
+func stopped(t *testing.T, err error, reason retry.Reason, attempts int) *retry.Error {
+	t.Helper()
+	var e *retry.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("got %v, want a *retry.Error", err)
+	}
+	if e.Reason != reason || e.Attempts != attempts {
+		t.Errorf("stopped after %d attempts for the reason %v, want %d, %v", e.Attempts, e.Reason, attempts, reason)
+	}
+	return e
+}
+
+func TestAWaitThatDoesNotFitIsNotBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{MaxHint: retry.AnyHint})
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		err := p.Do(ctx, func(context.Context) error { return retry.After(errDown, time.Second) })
+		if took := time.Since(began); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+		stopped(t, err, retry.ReasonDeadline, 1)
+		if !errors.Is(err, errDown) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v lacks its causes", err)
+		}
+	})
+}
+
+func TestAnAttemptThatWouldNotFitIsNotBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{Backoff: instant})
+		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		err := p.Do(ctx, func(context.Context) error { time.Sleep(100 * time.Millisecond); return errDown })
+		if took := time.Since(began); took != 100*time.Millisecond {
+			t.Errorf("it took %v, want the one attempt's 100ms", took)
+		}
+		stopped(t, err, retry.ReasonDeadline, 1)
+		if !errors.Is(err, errDown) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v lacks its causes", err)
+		}
+	})
+}
+
+func TestTheEstimateFollowsSampledSuccesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{Backoff: instant})
+		for range 200 {
+			if err := p.Do(t.Context(), func(context.Context) error { time.Sleep(time.Second); return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := p.Stats().TypicalAttempt; got != time.Second {
+			t.Errorf("a typical attempt is %v, want 1s", got)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond)
+		defer cancel()
+		work, calls := failing(1, errDown)
+		stopped(t, p.Do(ctx, work), retry.ReasonDeadline, 1)
+		if *calls != 1 {
+			t.Errorf("called %d times", *calls)
+		}
+	})
+}
+
+func TestARetryGoesOutWhenItFits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{Backoff: instant})
+		ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
+		defer cancel()
+		work, _ := failing(1, errDown)
+		if err := p.Do(ctx, func(ctx context.Context) error { time.Sleep(100 * time.Millisecond); return work(ctx) }); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAContextThatIsOverRunsNothing(t *testing.T) {
+	p := newPolicy(t, retry.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	work, calls := failing(0, nil)
+	if err := p.Do(ctx, work); err != context.Canceled { //nolint:errorlint // as it is
+		t.Errorf("got %v, want ctx.Err() as it is", err)
+	}
+	if *calls != 0 {
+		t.Errorf("called %d times", *calls)
+	}
+	if s := p.Stats(); s.Cancelled != 1 {
+		t.Errorf("stats are %+v", s)
+	}
+}
+
+func TestACallerWhoLeavesDuringAWaitIsAnsweredAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{MaxHint: time.Hour})
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(3*time.Second, cancel)
+		began := time.Now()
+		err := p.Do(ctx, func(context.Context) error { return retry.After(errDown, time.Minute) })
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("answered after %v, want 3s", took)
+		}
+		e := stopped(t, err, retry.ReasonCancelled, 1)
+		if e.Waited != 3*time.Second {
+			t.Errorf("waited %v, want 3s", e.Waited)
+		}
+		if !errors.Is(err, errDown) || !errors.Is(err, context.Canceled) {
+			t.Errorf("%v lacks its causes", err)
+		}
+	})
+}
+
+func TestACallerWhoLeavesDuringAnAttemptGetsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{})
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		calls := 0
+		err := p.Do(ctx, func(ctx context.Context) error { calls++; <-ctx.Done(); return errDown })
+		stopped(t, err, retry.ReasonCancelled, 1)
+		if calls != 1 || !errors.Is(err, errDown) || !errors.Is(err, context.Canceled) {
+			t.Errorf("%d calls, %v", calls, err)
+		}
+	})
+}
+
+func TestAnAttemptsOwnDeadlineIsRetried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{AttemptTimeout: time.Second, Backoff: instant})
+		calls := 0
+		began := time.Now()
+		err := p.Do(t.Context(), func(ctx context.Context) error {
+			if calls++; calls < 3 {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		})
+		if err != nil || calls != 3 {
+			t.Errorf("%d calls, %v", calls, err)
+		}
+		if took := time.Since(began); took < 2*time.Second || took > 2*time.Second+time.Millisecond {
+			t.Errorf("it took %v, want 2s", took)
+		}
+	})
+}
+
+func TestSomebodyElsesContextErrorIsRetried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{})
+		work, calls := failing(1, context.Canceled)
+		if err := p.Do(t.Context(), work); err != nil || *calls != 2 {
+			t.Errorf("%d calls, %v", *calls, err)
+		}
+	})
+}
+
+func TestATypicalAttemptIsNotLongerThanItsTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{AttemptTimeout: 10 * time.Millisecond, Backoff: instant})
+		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+		defer cancel()
+		calls := 0
+		_ = p.Do(ctx, func(context.Context) error { // deaf to its context
+			calls++
+			time.Sleep(100 * time.Millisecond)
+			return errDown
+		})
+		if calls != 2 {
+			t.Errorf("called %d times, want 2: the time-out says that the second fits", calls)
+		}
+	})
+}
