@@ -2,61 +2,16 @@ package flight_test
 
 import (
 	"context"
-	"errors"
-	"sync"
-	"sync/atomic"
+	"math"
+	"strconv"
 	"testing"
 	"testing/synctest"
-	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/joist-go/joist/pool/flight"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-var errLoad = errors.New("load failed")
-
-func newGroup(t testing.TB, o flight.Options) *flight.Group[string, int] {
-	t.Helper()
-	g, err := flight.New[string, int](o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return g
-}
-
-// answers returns a load that answers v.
-func answers(v int) func(context.Context) (int, error) {
-	return func(context.Context) (int, error) { return v, nil }
-}
-
-// until returns a load that answers v once gate is closed, or fails with the cause of its context.
-func until(gate <-chan struct{}, v int) func(context.Context) (int, error) {
-	return func(ctx context.Context) (int, error) {
-		select {
-		case <-gate:
-			return v, nil
-		case <-ctx.Done():
-			return 0, context.Cause(ctx)
-		}
-	}
-}
-
-// contexts runs a test in a bubble for each of the two ways of a leader: it cannot leave and runs the load itself, or
-// it can and does not.
-func contexts(t *testing.T, test func(t *testing.T, ctx context.Context)) {
-	t.Run("leader cannot leave", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { test(t, context.Background()) })
-	})
-	t.Run("leader can leave", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { test(t, t.Context()) })
-	})
-}
-
 func TestDoReturnsWhatTheLoadReturns(t *testing.T) {
-	contexts(t, func(t *testing.T, ctx context.Context) {
+	bubbles(t, func(t *testing.T, ctx context.Context) {
 		g := newGroup(t, flight.Options{})
 		if v, err := g.Do(ctx, "k", answers(7)); v != 7 || err != nil {
 			t.Errorf("Do = %d, %v", v, err)
@@ -69,69 +24,140 @@ func TestDoReturnsWhatTheLoadReturns(t *testing.T) {
 }
 
 func TestCallsThatOverlapShareOneLoad(t *testing.T) {
-	contexts(t, func(t *testing.T, ctx context.Context) {
+	bubbles(t, func(t *testing.T, ctx context.Context) {
 		g := newGroup(t, flight.Options{})
 		gate := make(chan struct{})
-		var loads, leaders, followers atomic.Int64
-		var wg sync.WaitGroup
-		for range 100 {
-			wg.Go(func() {
-				v, shared, err := g.DoShared(ctx, "k", func(context.Context) (int, error) {
-					loads.Add(1)
-					<-gate
-					return 7, nil
-				})
-				if v != 7 || err != nil {
-					t.Errorf("DoShared = %d, %v", v, err)
-				}
-				if shared {
-					followers.Add(1)
-				} else {
-					leaders.Add(1)
-				}
-			})
+		leader := call(ctx, g, "k", after(gate, 7))
+		var followers []*waiter
+		for range 99 {
+			followers = append(followers, call(ctx, g, "k", answers(8)))
 		}
-		synctest.Wait()
-		if s := g.Stats(); s.Leaders != 1 || s.Shared != 99 || s.InFlight != 1 {
+		if s := g.Stats(); s != (flight.Stats{Leaders: 1, Shared: 99, InFlight: 1}) {
 			t.Errorf("while in flight: %+v", s)
 		}
 		close(gate)
-		wg.Wait()
-		if loads.Load() != 1 || leaders.Load() != 1 || followers.Load() != 99 {
-			t.Errorf("%d loads, %d leaders, %d followers; want 1, 1, 99", loads.Load(), leaders.Load(), followers.Load())
+		leader.want(t, 7, false, nil)
+		for _, f := range followers {
+			f.want(t, 7, true, nil)
 		}
-		if s := g.Stats(); s.InFlight != 0 {
+		if s := g.Stats(); s != (flight.Stats{Leaders: 1, Shared: 99}) {
 			t.Errorf("afterwards: %+v", s)
 		}
 	})
 }
 
-func TestALoadHasAHardDeadlineAndItsKeyIsFreeAfterIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGroup(t, flight.Options{Name: "n", Detached: true, Timeout: time.Second})
-		hang := make(chan struct{})
-		var cause error
-		start := time.Now()
-		_, err := g.Do(context.Background(), "k", func(ctx context.Context) (int, error) {
-			<-hang
-			cause = context.Cause(ctx)
-			return 1, nil
+func TestAnErrorIsSharedLikeAValue(t *testing.T) {
+	bubbles(t, func(t *testing.T, ctx context.Context) {
+		g := newGroup(t, flight.Options{})
+		gate := make(chan struct{})
+		leader := call(ctx, g, "k", func(context.Context) (int, error) { <-gate; return 3, errLoad })
+		follower := call(ctx, g, "k", answers(8))
+		close(gate)
+		leader.want(t, 3, false, errLoad)
+		follower.want(t, 3, true, errLoad)
+	})
+}
+
+func TestKeysDoNotShareWithEachOther(t *testing.T) {
+	bubbles(t, func(t *testing.T, ctx context.Context) {
+		g := newGroup(t, flight.Options{})
+		gate := make(chan struct{})
+		const keys = 2000 // more than shards and their first buckets
+		var waiters []*waiter
+		for i := range keys {
+			w := &waiter{got: make(chan result, 1)}
+			go func() {
+				v, shared, err := g.DoShared(ctx, strconv.Itoa(i), after(gate, i))
+				w.got <- result{v: v, shared: shared, err: err}
+			}()
+			waiters = append(waiters, w)
+		}
+		synctest.Wait()
+		if s := g.Stats(); s.InFlight != keys {
+			t.Fatalf("%d loads in flight, want %d", s.InFlight, keys)
+		}
+		joined := call(ctx, g, "1711", answers(-1))
+		close(gate)
+		for i, w := range waiters {
+			w.want(t, i, false, nil)
+		}
+		joined.want(t, 1711, true, nil)
+	})
+}
+
+func TestALoadMayUseTheGroupForAnotherKey(t *testing.T) {
+	bubbles(t, func(t *testing.T, ctx context.Context) {
+		g := newGroup(t, flight.Options{})
+		v, err := g.Do(ctx, "outer", func(ctx context.Context) (int, error) {
+			v, err := g.Do(ctx, "inner", answers(20))
+			return v + 1, err
 		})
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("err = %v", err)
-		}
-		if d := time.Since(start); d != time.Second {
-			t.Errorf("answered after %v", d)
-		}
-		if v, err := g.Do(context.Background(), "k", answers(2)); v != 2 || err != nil {
-			t.Errorf("the next call: %d, %v", v, err)
-		}
-		close(hang)
-		if err := g.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-		if !errors.Is(cause, context.DeadlineExceeded) {
-			t.Errorf("cause %v", cause)
+		if v != 21 || err != nil {
+			t.Errorf("Do = %d, %v", v, err)
 		}
 	})
+}
+
+func TestAKeyThatDoesNotEqualItselfSharesNothingAndLeavesNothingBehind(t *testing.T) {
+	bubbles(t, func(t *testing.T, ctx context.Context) {
+		g, err := flight.New[float64, int](flight.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 100 {
+			if v, shared, err := g.DoShared(ctx, math.NaN(), answers(i)); v != i || shared || err != nil {
+				t.Fatalf("DoShared = %d, %v, %v", v, shared, err)
+			}
+		}
+		if s := g.Stats(); s.InFlight != 0 || s.Leaders != 100 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestForgetMakesTheNextCallBeginALoadWhileTheOldOneAnswersItsWaiters(t *testing.T) {
+	bubbles(t, func(t *testing.T, ctx context.Context) {
+		g := newGroup(t, flight.Options{})
+		g.Forget("k")
+		gate, newGate := make(chan struct{}), make(chan struct{})
+		old := call(ctx, g, "k", after(gate, 1))
+		oldFollower := call(ctx, g, "k", answers(0))
+		g.Forget("k")
+		fresh := call(ctx, g, "k", after(newGate, 2))
+		close(gate)
+		old.want(t, 1, false, nil)
+		oldFollower.want(t, 1, true, nil)
+		freshFollower := call(ctx, g, "k", answers(0)) // the end of the old load has not taken the new one's key
+		close(newGate)
+		fresh.want(t, 2, false, nil)
+		freshFollower.want(t, 2, true, nil)
+	})
+}
+
+func TestGoBeginsALoadAndDoesNotWait(t *testing.T) {
+	for _, detached := range []bool{true, false} {
+		bubble(t, func(t *testing.T, ctx context.Context) {
+			g := newGroup(t, flight.Options{Detached: detached})
+			gate := make(chan struct{})
+			ended, cancel := context.WithCancel(ctx)
+			cancel()
+			if !g.Go(ended, "k", after(gate, 1)) {
+				t.Error("Go = false with nothing in flight, want true: only the values of its context count")
+			}
+			if g.Go(ctx, "k", answers(2)) {
+				t.Error("Go = true with a load in flight")
+			}
+			first, second := call(ctx, g, "k", answers(3)), call(ctx, g, "k", answers(4))
+			first.leave(nil)
+			first.want(t, 0, true, context.Canceled)
+			second.leave(nil)
+			second.want(t, 0, true, context.Canceled)
+			third := call(ctx, g, "k", answers(5))
+			close(gate)
+			third.want(t, 1, true, nil)
+			if s := g.Stats(); s != (flight.Stats{Leaders: 1, Shared: 3}) {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
 }
