@@ -1,0 +1,111 @@
+package pool
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// detached is the context of a task of Go: the values of the caller's, the end of the pool's.
+type detached struct {
+	context.Context // the pool's, which has no values of its own
+	values          context.Context
+}
+
+// detach returns the context for a task of Go. Only a caller's context that may have values costs an allocation.
+func detach(pool, caller context.Context) context.Context {
+	if caller == context.Background() || caller == context.TODO() {
+		return pool
+	}
+	return &detached{pool, caller}
+}
+
+// Value asks the pool's context first. It answers only the key by which package context finds the context that
+// cancels another: the answer of the caller's would tie the task to the caller's end, and give its cause to
+// context.Cause.
+func (d *detached) Value(key any) any {
+	if v := d.Context.Value(key); v != nil {
+		return v
+	}
+	return d.values.Value(key)
+}
+
+// joined is the context of a task of Submit: the caller's, which ends with the pool's and with the task as well.
+//
+// Joining ends takes a context, a registration with both parents and their removal, which is more than a small task
+// costs. Most tasks only hand their context on or look at Err and Value, so joined asks both parents until somebody
+// wants Done.
+type joined struct {
+	caller, pool context.Context
+
+	mu     sync.Mutex
+	merged context.Context // made by the first Done, or by the end of the task
+	detach func() bool     // stops the pool's end from reaching merged
+	cancel context.CancelCauseFunc
+}
+
+// ended is the merged context of a task that has ended and never wanted one.
+var ended = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// Deadline is the caller's: a pool has none.
+func (j *joined) Deadline() (time.Time, bool) { return j.caller.Deadline() }
+
+func (j *joined) Done() <-chan struct{} {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.merged == nil {
+		merged, cancel := context.WithCancelCause(j.caller)
+		j.merged, j.cancel = merged, cancel
+		j.detach = context.AfterFunc(j.pool, func() { cancel(context.Cause(j.pool)) })
+	}
+	return j.merged.Done()
+}
+
+func (j *joined) Err() error {
+	if merged := j.current(); merged != nil {
+		return merged.Err()
+	}
+	if err := j.caller.Err(); err != nil {
+		return err
+	}
+	return j.pool.Err()
+}
+
+// Value is the caller's, but for the key by which package context finds the context that cancels: see detached.
+func (j *joined) Value(key any) any {
+	fromPool := j.pool.Value(key)
+	if fromPool == nil {
+		return j.caller.Value(key)
+	}
+	if merged := j.current(); merged != nil {
+		return merged.Value(key)
+	}
+	if j.caller.Err() == nil && j.pool.Err() != nil {
+		return fromPool
+	}
+	return j.caller.Value(key)
+}
+
+func (j *joined) current() context.Context {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.merged
+}
+
+// end ends the context once the task has, and lets go of both parents.
+func (j *joined) end() {
+	j.mu.Lock()
+	detach, cancel := j.detach, j.cancel
+	if j.merged == nil {
+		j.merged = ended
+	}
+	j.mu.Unlock()
+	if cancel != nil {
+		detach()
+		cancel(context.Canceled)
+	}
+}
