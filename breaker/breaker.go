@@ -17,8 +17,9 @@ import (
 //
 // The state is one word:
 //
-//	bits 63–2  generation: the number of transitions so far
-//	bits 1–0   state
+//	bits 63–26  generation: the number of transitions so far
+//	bits 25–2   0; in a permit's ticket, the serial of a probe
+//	bits 1–0    state
 //
 // It changes under mu only. A permit holds the word that it was given under, and its outcome counts only while the
 // breaker's word is the same. A closed breaker's calls read the word, twice, and count in the window of tally; they take
@@ -76,10 +77,17 @@ func newBreaker(set *settings, notify func(Transition)) *Breaker {
 // call, which counts as nothing, and a [*OpenError] if the breaker refuses. A panic or runtime.Goexit in fn is a failure
 // and goes on its way. Do itself never blocks, but for a listener, and allocates nothing; fn is not kept.
 func (b *Breaker) Do(ctx context.Context, fn func(context.Context) error) error {
-	var p Permit
-	if err := b.admit(ctx, &p); err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
+	word := b.word.Load()
+	if stateOf(word) != Closed || b.keyed {
+		var err error
+		if word, err = b.admit(ctx, word); err != nil {
+			return err
+		}
+	}
+	p := Permit{b: b, ctx: ctx, ticket: word | calling}
 	defer p.abandon()
 	err := fn(ctx)
 	p.Done(err)
@@ -89,11 +97,18 @@ func (b *Breaker) Do(ctx context.Context, fn func(context.Context) error) error 
 // DoValue is [Breaker.Do] for a function that returns a value. The value is returned as fn gave it, with an error too;
 // it is the zero value if the breaker refuses.
 func DoValue[V any](ctx context.Context, b *Breaker, fn func(context.Context) (V, error)) (V, error) {
-	var p Permit
-	if err := b.admit(ctx, &p); err != nil {
-		var zero V
+	var zero V
+	if err := ctx.Err(); err != nil {
 		return zero, err
 	}
+	word := b.word.Load()
+	if stateOf(word) != Closed || b.keyed {
+		var err error
+		if word, err = b.admit(ctx, word); err != nil {
+			return zero, err
+		}
+	}
+	p := Permit{b: b, ctx: ctx, ticket: word | calling}
 	defer p.abandon()
 	v, err := fn(ctx)
 	p.Done(err)
@@ -109,62 +124,47 @@ func (b *Breaker) Allow(ctx context.Context) (Permit, error) {
 	}
 	word := b.word.Load()
 	if stateOf(word) != Closed || b.keyed {
-		return b.allowSlow(ctx, word)
+		var err error
+		if word, err = b.admit(ctx, word); err != nil {
+			return Permit{}, err
+		}
 	}
-	return Permit{b: b, ctx: ctx, word: word, phase: calling}, nil
+	return Permit{b: b, ctx: ctx, ticket: word | calling}, nil
 }
 
-func (b *Breaker) allowSlow(ctx context.Context, word uint64) (p Permit, err error) {
-	err = b.admitAs(ctx, &p, word)
-	return
-}
-
-// admit fills in p, which is zero, or refuses. It is Allow in place, which is cheaper.
-func (b *Breaker) admit(ctx context.Context, p *Permit) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return b.admitAs(ctx, p, b.word.Load())
-}
-
-func (b *Breaker) admitAs(ctx context.Context, p *Permit, word uint64) error {
+// admit decides about a call that is not simply let out. It returns the ticket without a phase, or refuses.
+func (b *Breaker) admit(ctx context.Context, word uint64) (ticket uint64, err error) {
+	ticket = word
 	if stateOf(word) != Closed {
-		return b.admitSlow(ctx, p)
+		now := b.set.clock.Now()
+		if now < b.refuseUntil.Load() {
+			return 0, b.refuse(ctx)
+		}
+		var allowed bool
+		if ticket, allowed = b.admitLocked(ctx, now); !allowed {
+			return 0, b.refuse(ctx)
+		}
 	}
 	if b.keyed {
 		b.tally.out.Add(1)
 	}
-	p.b, p.ctx, p.word, p.phase = b, ctx, word, calling
-	return nil
+	return ticket, nil
 }
 
-// admitSlow is admit for a breaker that was not closed.
-//
-//go:noinline
-func (b *Breaker) admitSlow(ctx context.Context, p *Permit) error {
-	now := b.set.clock.Now()
-	if now < b.refuseUntil.Load() {
-		return b.refuse(ctx)
-	}
+func (b *Breaker) admitLocked(ctx context.Context, now int64) (ticket uint64, allowed bool) {
 	b.mu.Lock()
 	b.settle(now)
 	word := b.word.Load()
-	allowed := stateOf(word) == Closed
-	var place int
-	var serial uint32
-	if stateOf(word) == HalfOpen {
-		place, serial, allowed = b.takeProbe(now)
-	}
-	if allowed && b.keyed {
-		b.tally.out.Add(1)
+	switch stateOf(word) {
+	case Closed:
+		ticket, allowed = word, true
+	case HalfOpen:
+		var serial uint64
+		serial, allowed = b.takeProbe(now)
+		ticket = word&^stateMask | serial<<stateBits
 	}
 	b.leave(ctx)
-	if !allowed {
-		return b.refuse(ctx)
-	}
-	p.b, p.ctx, p.word, p.phase = b, ctx, word, calling
-	p.place, p.serial = uint16(place), serial
-	return nil
+	return ticket, allowed
 }
 
 func (b *Breaker) refuse(ctx context.Context) error {

@@ -12,20 +12,29 @@ type Permit struct {
 	_      noCopy
 	b      *Breaker
 	ctx    context.Context
-	word   uint64 // the breaker's state word when it let the call out: results of another generation count nowhere
-	serial uint32 // of a probe, with its place
-	place  uint16
-	phase  phase
+	ticket uint64
 }
 
-type phase uint8
-
+// A ticket is the state word that the permit was given under, with the serial of a probe (0 for a call that a closed
+// breaker let out) and the permit's phase in the place of the state. So a Permit is four words, which Go passes in
+// registers.
 const (
-	unused phase = iota
-	calling
-	succeeded // as Done said; Amend may say otherwise
-	spent
+	phaseMask  = 1<<stateBits - 1
+	serialBits = generationShift - stateBits
+	serialMask = 1<<serialBits - 1
+
+	unused    = 0 // the phases: of the zero Permit,
+	calling   = 1 // until Done,
+	succeeded = 2 // as Done said; Amend may say otherwise;
+	spent     = 3
 )
+
+func (p *Permit) phase() uint64         { return p.ticket & phaseMask }
+func (p *Permit) setPhase(phase uint64) { p.ticket = p.ticket&^phaseMask | phase }
+func (p *Permit) serial() uint32        { return uint32(p.ticket >> stateBits & serialMask) }
+
+// current reports whether the breaker is still in the generation that the permit was given in.
+func (p *Permit) current() bool { return (p.b.word.Load()^p.ticket)>>generationShift == 0 }
 
 // noCopy makes go vet notice copies.
 type noCopy struct{}
@@ -37,57 +46,64 @@ func (*noCopy) Unlock() {}
 // in the package comment. A second Done does nothing. Done does not block, but for a state change's listener, and
 // allocates nothing unless the state changes.
 func (p *Permit) Done(err error) {
-	if p.phase != calling {
+	if p.phase() != calling {
 		return
 	}
 	if err != nil {
 		p.finish(p.b.set.classify(p.ctx, err))
 		return
 	}
-	b := p.b
-	if b.keyed || stateOf(p.word) != Closed {
+	if p.b.keyed || p.serial() != 0 {
 		p.finish(success)
 		return
 	}
-	p.phase = succeeded
-	b.count(p, okUnit)
+	p.setPhase(succeeded)
+	p.count(okUnit)
 }
 
 // Amend tells that a call which Done reported as a success has failed after all, as when the body of a response breaks
 // off long after its header. If err is a failure, judged as Done does it, the success becomes a failure: the number of
 // calls stays. It does so once, and only while the breaker is in the state in which the call began.
 func (p *Permit) Amend(err error) {
-	if p.phase != succeeded || err == nil || p.b.set.classify(p.ctx, err) != failure {
+	if p.phase() != succeeded || err == nil || p.b.set.classify(p.ctx, err) != failure {
 		return
 	}
-	p.phase = spent
-	p.b.amend(p)
+	p.setPhase(spent)
+	if p.serial() != 0 {
+		p.b.amendProbe(p)
+		return
+	}
+	now := p.b.set.clock.Now()
+	if p.current() && p.b.tally.amend(now, tagOf(p.ticket)) {
+		p.b.judge(p, now)
+	}
 }
 
 // abandon reports a failure unless something was reported: the call panicked, or its goroutine exits.
 func (p *Permit) abandon() {
-	if p.phase == calling {
+	if p.phase() == calling {
 		p.finish(failure)
 	}
 }
 
 func (p *Permit) finish(o outcome) {
 	b := p.b
-	p.phase = spent
 	if o == success {
-		p.phase = succeeded
+		p.setPhase(succeeded)
+	} else {
+		p.setPhase(spent)
 	}
 	if b.keyed {
 		b.tally.out.Add(-1)
 	}
 	switch {
-	case stateOf(p.word) != Closed:
+	case p.serial() != 0:
 		b.endProbe(p, o)
 	case o == success:
-		b.count(p, okUnit)
+		p.count(okUnit)
 	case o == failure:
-		b.count(p, failedUnit)
-	case b.word.Load() == p.word:
+		p.count(failedUnit)
+	case p.current():
 		b.tally.ignored.Add(1)
 	default:
 		b.tally.late.Add(1)
@@ -95,49 +111,17 @@ func (p *Permit) finish(o outcome) {
 }
 
 // count counts the outcome of a call that a closed breaker let out, unless the breaker has gone on without it.
-func (b *Breaker) count(p *Permit, unit uint64) {
-	if b.word.Load() == p.word {
+func (p *Permit) count(unit uint64) {
+	b := p.b
+	if p.current() {
 		now := b.set.clock.Now()
-		landed, suspect := b.tally.add(now, tagOf(p.word), unit)
+		landed, suspect := b.tally.add(now, tagOf(p.ticket), unit)
 		if suspect {
-			b.judge(p.ctx, p.word, now)
+			b.judge(p, now)
 		}
 		if landed {
 			return
 		}
 	}
 	b.tally.late.Add(1)
-}
-
-// endProbe counts the outcome of a probe, unless it was reclaimed or the breaker has gone on without it.
-func (b *Breaker) endProbe(p *Permit, o outcome) {
-	now := b.set.clock.Now()
-	b.mu.Lock()
-	b.settle(now)
-	if b.word.Load() == p.word && b.probes[p.place].serial == p.serial {
-		b.finishProbe(int(p.place), o, now)
-	} else {
-		b.tally.late.Add(1)
-	}
-	b.leave(p.ctx)
-}
-
-func (b *Breaker) amend(p *Permit) {
-	now := b.set.clock.Now()
-	if stateOf(p.word) == Closed {
-		if b.word.Load() == p.word && b.tally.amend(now, tagOf(p.word)) {
-			b.judge(p.ctx, p.word, now)
-		}
-		return
-	}
-	b.mu.Lock()
-	b.settle(now)
-	if b.word.Load() == p.word {
-		b.ok--
-		b.failed++
-		b.tally.succeeded.Add(-1)
-		b.tally.failed.Add(1)
-		b.decide(now)
-	}
-	b.leave(p.ctx)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -54,17 +55,18 @@ type Transition struct {
 }
 
 const (
-	stateBits = 2
-	stateMask = 1<<stateBits - 1
-	tagMask   = 1<<16 - 1
+	stateBits       = 2
+	stateMask       = 1<<stateBits - 1
+	generationShift = 26
+	tagMask         = 1<<(64-tagShift) - 1
 
 	maxPending = 64 // transitions that wait for a listener
 )
 
 func stateOf(word uint64) State { return State(word & stateMask) }
 
-// tagOf returns the part of a state word's generation that marks the window's words.
-func tagOf(word uint64) uint64 { return word >> stateBits & tagMask }
+// tagOf returns the part of the generation, in a state word or a ticket, that marks the window's words.
+func tagOf(word uint64) uint64 { return word >> generationShift & tagMask }
 
 // probe is one of the places for calls that a half-open breaker lets out.
 type probe struct {
@@ -106,21 +108,23 @@ func (b *Breaker) nextDeadline() (place int, deadline int64) {
 }
 
 // takeProbe takes a place among the probes, if one is free. The caller holds mu, and the breaker is half-open.
-func (b *Breaker) takeProbe(now int64) (place int, serial uint32, free bool) {
+func (b *Breaker) takeProbe(now int64) (serial uint64, free bool) {
 	if b.out == len(b.probes) {
-		return 0, 0, false
+		return 0, false
 	}
-	for b.probes[place].serial != 0 {
-		place++
-	}
-	b.serial = max(b.serial+1, 1)
-	b.probes[place] = probe{deadline: addTime(now, b.set.probeTimeout), serial: b.serial}
+	b.serial = max((b.serial+1)&serialMask, 1)
+	b.probes[b.placeOf(0)] = probe{deadline: addTime(now, b.set.probeTimeout), serial: b.serial}
 	b.out++
 	if b.out == len(b.probes) {
 		_, deadline := b.nextDeadline()
 		b.refuseUntil.Store(deadline)
 	}
-	return place, b.serial, true
+	return uint64(b.serial), true
+}
+
+// placeOf returns the place of the probe with this serial, -1 if there is none. The caller holds mu.
+func (b *Breaker) placeOf(serial uint32) int {
+	return slices.IndexFunc(b.probes, func(p probe) bool { return p.serial == serial })
 }
 
 // finishProbe frees a place and decides. The caller holds mu, and the breaker is half-open.
@@ -153,27 +157,64 @@ func (b *Breaker) decide(at int64) {
 	}
 }
 
-// judge opens a closed breaker of the given generation if its window says so.
-func (b *Breaker) judge(ctx context.Context, word uint64, now int64) {
-	if _, due := b.due(word, now); !due {
+// endProbe counts the outcome of a probe, unless it was reclaimed or the breaker has gone on without it.
+func (b *Breaker) endProbe(p *Permit, o outcome) {
+	now := b.set.clock.Now()
+	b.mu.Lock()
+	b.settle(now)
+	place := -1
+	if p.current() {
+		place = b.placeOf(p.serial())
+	}
+	if place >= 0 {
+		b.finishProbe(place, o, now)
+	} else {
+		b.tally.late.Add(1)
+	}
+	b.leave(p.ctx)
+}
+
+// amendProbe makes a failure of a probe's success, unless the breaker has gone on.
+func (b *Breaker) amendProbe(p *Permit) {
+	now := b.set.clock.Now()
+	b.mu.Lock()
+	b.settle(now)
+	if p.current() {
+		b.ok--
+		b.failed++
+		b.tally.succeeded.Add(-1)
+		b.tally.failed.Add(1)
+		b.decide(now)
+	}
+	b.leave(p.ctx)
+}
+
+// judge opens a closed breaker if its window says so, after a call with this permit was counted.
+func (b *Breaker) judge(p *Permit, now int64) {
+	if _, due := b.due(p.ticket, now); !due {
 		return
 	}
 	b.mu.Lock()
-	if b.word.Load() == word {
-		if ratio, due := b.due(word, now); due {
+	if p.current() {
+		if ratio, due := b.due(p.ticket, now); due {
 			b.move(Open, now, ratio)
 		}
 	}
-	b.leave(ctx)
+	b.leave(p.ctx)
 }
 
-func (b *Breaker) due(word uint64, now int64) (ratio float64, due bool) {
-	ok, failed := b.tally.sum(now, tagOf(word))
+func (b *Breaker) due(ticket uint64, now int64) (ratio float64, due bool) {
+	epoch := b.tally.at(now)
+	ok, failed := b.tally.sum(tagOf(ticket))
 	if ok+failed < b.set.minCalls || failed == 0 {
 		return 0, false
 	}
 	ratio = float64(failed) / float64(ok+failed)
-	return ratio, ratio >= b.set.failureRatio
+	if ratio >= b.set.failureRatio {
+		return ratio, true
+	}
+	b.tally.settled.Store(settledKey(epoch, tagOf(ticket)))
+	return ratio, false
 }
 
 // move changes the state. It prepares all that a lock-free reader of the new state looks at before the state word shows
@@ -182,9 +223,9 @@ func (b *Breaker) move(to State, at int64, ratio float64) {
 	old := b.word.Load()
 	t := Transition{
 		Name: b.set.name, From: stateOf(old), To: to, At: b.set.clock.Time(at),
-		FailureRatio: ratio, Generation: old>>stateBits + 1,
+		FailureRatio: ratio, Generation: old>>generationShift + 1,
 	}
-	word := t.Generation<<stateBits | uint64(to)
+	word := t.Generation<<generationShift | uint64(to)
 	refuseUntil := int64(math.MinInt64)
 	switch to {
 	case Open:

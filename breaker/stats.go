@@ -36,7 +36,8 @@ func (b *Breaker) Stats() Stats {
 	s := Stats{State: stateOf(word)}
 	switch s.State {
 	case Closed:
-		ok, failed := b.tally.sum(now, tagOf(word))
+		b.tally.at(now)
+		ok, failed := b.tally.sum(tagOf(word))
 		s.WindowCalls, s.WindowFailures = ok+failed, failed
 	case Open:
 		s.RetryAfter = time.Duration(b.until - now)

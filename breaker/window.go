@@ -43,7 +43,10 @@ type window struct {
 	// lastFailure is the epoch of the latest failure. Once that has left the window, a success cannot trip the
 	// breaker, and need not sum the buckets to find out.
 	lastFailure atomic.Int64
-	words       [buckets]atomic.Uint64
+	// settled is the bucket in which the sum was found to reach MinCalls with a ratio that does not trip. Until the
+	// window turns, only failures can change that.
+	settled atomic.Uint64
+	words   [buckets]atomic.Uint64
 
 	succeeded, failed atomic.Int64 // totals of what is no longer in words
 
@@ -67,8 +70,8 @@ func (w *window) add(now int64, tag, unit uint64) (landed, suspect bool) {
 	if !w.covers(epoch, now) {
 		epoch = w.turn(now)
 	}
-	if unit == failedUnit && w.lastFailure.Load() != epoch {
-		w.lastFailure.Store(epoch)
+	if unit == failedUnit {
+		w.noteFailure(epoch)
 	}
 	word := w.word(epoch)
 	for {
@@ -79,10 +82,22 @@ func (w *window) add(now int64, tag, unit uint64) (landed, suspect bool) {
 		case old&countMax == countMax || old>>countBits&countMax == countMax:
 			w.halve(word, old)
 		case word.CompareAndSwap(old, old+unit):
-			return true, epoch-w.lastFailure.Load() < buckets
+			if epoch-w.lastFailure.Load() >= buckets {
+				return true, false
+			}
+			return true, unit == failedUnit || w.settled.Load() != settledKey(epoch, tag)
 		}
 	}
 }
+
+func (w *window) noteFailure(epoch int64) {
+	for last := w.lastFailure.Load(); last < epoch && !w.lastFailure.CompareAndSwap(last, epoch); {
+		last = w.lastFailure.Load()
+	}
+}
+
+// settledKey is a bucket of one generation as one word.
+func settledKey(epoch int64, tag uint64) uint64 { return uint64(epoch)<<(64-tagShift) | tag }
 
 // at returns the epoch to count in at now, turning the window if it is time.
 func (w *window) at(now int64) int64 {
@@ -170,9 +185,8 @@ func (w *window) takeSuccess(now int64, tag uint64) bool {
 	return false
 }
 
-// sum returns what was counted in the last ten spans for the generation of tag.
-func (w *window) sum(now int64, tag uint64) (ok, failed int64) {
-	w.at(now)
+// sum returns what is in the window, turned to now, for the generation of tag.
+func (w *window) sum(tag uint64) (ok, failed int64) {
 	for i := range w.words {
 		word := w.words[i].Load()
 		if word>>tagShift != tag {
