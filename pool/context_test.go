@@ -19,7 +19,7 @@ func TestATaskOfGoKeepsTheValuesOfItsCallerAndNotItsEnd(t *testing.T) {
 		caller, cancel := context.WithCancelCause(context.WithValue(t.Context(), key{}, "v"))
 		caller, stop := context.WithTimeout(caller, time.Hour)
 		defer stop()
-		run(t, caller, p, func(ctx context.Context) {
+		run(caller, t, p, func(ctx context.Context) {
 			cancel(gone)
 			synctest.Wait()
 			if ctx.Value(key{}) != "v" {
@@ -38,7 +38,7 @@ func TestATaskOfGoKeepsTheValuesOfItsCallerAndNotItsEnd(t *testing.T) {
 }
 
 // endedBy checks that ctx and a child of it end, with the given error and cause.
-func endedBy(t *testing.T, ctx context.Context, end func(), err, cause error) {
+func endedBy(ctx context.Context, t *testing.T, end func(), err, cause error) {
 	t.Helper()
 	child, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -63,7 +63,7 @@ func TestATaskOfSubmitKeepsItsCallersContext(t *testing.T) {
 		if got, ok := ctx.Deadline(); !ok || !got.Equal(want) {
 			t.Errorf("deadline %v", got)
 		}
-		endedBy(t, ctx, func() { cancel(gone) }, context.Canceled, gone)
+		endedBy(ctx, t, func() { cancel(gone) }, context.Canceled, gone)
 		return ctx.Value(key{}), nil
 	})
 	if err != nil {
@@ -159,7 +159,7 @@ func TestAClosingPoolEndsTheContextsOfWhatRunsAndSaysWhy(t *testing.T) {
 			<-asking
 			if err := c.start(p, c.ctx, func(ctx context.Context) {
 				defer close(done[1])
-				endedBy(t, ctx, func() {
+				endedBy(ctx, t, func() {
 					if err := p.Close(now); err == nil {
 						t.Error("Close says that nothing was left")
 					}

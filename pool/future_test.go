@@ -166,7 +166,7 @@ func TestAPanicReachesTheWaitersWithItsValueAndItsStack(t *testing.T) {
 			t.Error("a panic passes for a refusal")
 		}
 	}
-	run(t, t.Context(), p, nothing) // the worker is replaced
+	run(t.Context(), t, p, nothing) // the worker is replaced
 	if got := p.Stats(); got.Panics != 1 || got.Workers != 1 {
 		t.Errorf("got %+v", got)
 	}

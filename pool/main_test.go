@@ -53,7 +53,7 @@ func nothing(context.Context) {}
 func zero(context.Context) (int, error) { return 0, nil }
 
 // run gives fn to the pool and returns once it has ended.
-func run(t testing.TB, ctx context.Context, p *pool.Pool, fn func(context.Context)) {
+func run(ctx context.Context, t testing.TB, p *pool.Pool, fn func(context.Context)) {
 	t.Helper()
 	done := make(chan struct{})
 	if err := p.Go(ctx, func(ctx context.Context) { defer close(done); fn(ctx) }); err != nil {

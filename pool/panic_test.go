@@ -26,7 +26,7 @@ func TestOnPanicIsToldOfThePanicOfATaskOfGo(t *testing.T) {
 	if g := <-got; g.value != "boom" || !strings.Contains(g.stack, "pool_test.explode") {
 		t.Errorf("got %v\n%s", g.value, g.stack)
 	}
-	run(t, t.Context(), p, nothing) // the worker is replaced
+	run(t.Context(), t, p, nothing) // the worker is replaced
 	if s := p.Stats(); s.Panics != 1 || s.Workers != 1 {
 		t.Errorf("got %+v", s)
 	}
@@ -45,7 +45,7 @@ func TestOnPanicMayUseThePoolAndEndItsGoroutine(t *testing.T) {
 	if err := <-again; err != nil {
 		t.Error(err)
 	}
-	run(t, t.Context(), p, nothing)
+	run(t.Context(), t, p, nothing)
 }
 
 func TestOnPanicIsToldOfAFutureThatNobodyAsked(t *testing.T) {
@@ -54,7 +54,7 @@ func TestOnPanicIsToldOfAFutureThatNobodyAsked(t *testing.T) {
 	if _, err := pool.Submit(t.Context(), p, func(context.Context) (int, error) { panic("boom") }); err != nil {
 		t.Fatal(err)
 	}
-	run(t, t.Context(), p, nothing)
+	run(t.Context(), t, p, nothing)
 	if v := collected(got); v != "boom" {
 		t.Errorf("got %v", v)
 	}
@@ -74,7 +74,7 @@ func TestOnPanicIsNotToldOfAFutureThatWasAsked(t *testing.T) {
 	if _, err := pool.Submit(t.Context(), p, func(context.Context) (int, error) { panic("unseen") }); err != nil {
 		t.Fatal(err)
 	}
-	run(t, t.Context(), p, nothing)
+	run(t.Context(), t, p, nothing)
 	if v := collected(got); v != "unseen" { // both are garbage by now
 		t.Errorf("got %v", v)
 	}

@@ -78,7 +78,7 @@ func TestTasksOfOneWorkerRunInTheOrderOfTheirCalls(t *testing.T) {
 		}
 	}
 	release()
-	run(t, t.Context(), p, nothing)
+	run(t.Context(), t, p, nothing)
 	for i, v := range got {
 		if i != v {
 			t.Fatalf("order %v", got)
@@ -142,7 +142,7 @@ func TestAFullPoolThatRejectsDoesSoAtOnce(t *testing.T) {
 func TestTheHintIsTheTimeTheWorkersNeedForAFullQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := open(t, pool.Options{Workers: 2, Queue: 10, WhenFull: pool.Reject})
-		run(t, t.Context(), p, func(context.Context) { time.Sleep(time.Second) })
+		run(t.Context(), t, p, func(context.Context) { time.Sleep(time.Second) })
 		synctest.Wait()
 		for range 12 {
 			if err := p.Go(t.Context(), func(context.Context) { time.Sleep(time.Second) }); err != nil {
@@ -237,7 +237,7 @@ func TestWithoutAQueueThereIsAPlaceOnlyWhereAWorkerIsFree(t *testing.T) {
 func TestATaskThatWaitsForAPlaceInItsOwnFullPoolStopsAtItsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := open(t, pool.Options{Workers: 1, Queue: pool.NoQueue})
-		run(t, t.Context(), p, func(ctx context.Context) {
+		run(t.Context(), t, p, func(ctx context.Context) {
 			ctx, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
 			if err := p.Go(ctx, nothing); !errors.Is(err, pool.ErrFull) {
@@ -250,9 +250,9 @@ func TestATaskThatWaitsForAPlaceInItsOwnFullPoolStopsAtItsDeadline(t *testing.T)
 func TestTheTimeOfSlowTasksIsKnownFromTheFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := open(t, pool.Options{Workers: 1})
-		run(t, t.Context(), p, func(context.Context) { time.Sleep(time.Minute) })
+		run(t.Context(), t, p, func(context.Context) { time.Sleep(time.Minute) })
 		for range 100 {
-			run(t, t.Context(), p, func(context.Context) { time.Sleep(time.Second) })
+			run(t.Context(), t, p, func(context.Context) { time.Sleep(time.Second) })
 		}
 		synctest.Wait()
 		if got := p.Stats().Typical; got < time.Second || got > 1100*time.Millisecond {

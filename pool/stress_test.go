@@ -1,0 +1,138 @@
+package pool_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"weak"
+
+	"github.com/joist-go/joist/pool"
+)
+
+// TestACancelThatRacesWithAWorkerEndsInOneResult has waiters cancel tasks at the moment when workers come to them.
+func TestACancelThatRacesWithAWorkerEndsInOneResult(t *testing.T) {
+	const callers, calls = 4, 500
+	p := open(t, pool.Options{Workers: 2, Queue: 4})
+	var ran, values, cancelled atomic.Int64
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for range calls {
+				ctx, cancel := context.WithCancel(context.Background())
+				f, err := pool.Submit(ctx, p, func(context.Context) (int, error) { ran.Add(1); return 7, nil })
+				if err != nil {
+					t.Error(err)
+					cancel()
+					return
+				}
+				go cancel()
+				var results [2]error
+				for i := range results {
+					v, err := f.Wait(context.Background())
+					if results[i] = err; (v == 7) != (err == nil) {
+						t.Errorf("got %v, %v", v, err)
+					}
+				}
+				switch {
+				case results[0] != results[1]:
+					t.Errorf("first %v, then %v", results[0], results[1])
+				case results[0] == nil:
+					values.Add(1)
+				case errors.Is(results[0], context.Canceled):
+					cancelled.Add(1)
+				default:
+					t.Error(results[0])
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := p.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if ran.Load() != values.Load() || values.Load()+cancelled.Load() != callers*calls {
+		t.Errorf("ran %d, values %d, cancelled %d", ran.Load(), values.Load(), cancelled.Load())
+	}
+	if s := p.Stats(); s.OK != values.Load() || s.Cancelled != cancelled.Load() {
+		t.Errorf("stats %+v, values %d, cancelled %d", s, values.Load(), cancelled.Load())
+	}
+}
+
+// TestWaitingCallersLeaveNoPlaceBehind has callers give up while workers make places for them.
+func TestWaitingCallersLeaveNoPlaceBehind(t *testing.T) {
+	const callers, calls = 4, 300
+	p := open(t, pool.Options{Workers: 1, Queue: 1})
+	var ran, taken, given atomic.Int64
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for range calls {
+				ctx, cancel := context.WithCancel(context.Background())
+				go cancel()
+				switch err := p.Go(ctx, func(context.Context) { ran.Add(1); runtime.Gosched() }); {
+				case err == nil:
+					taken.Add(1)
+				case errors.Is(err, context.Canceled):
+					given.Add(1)
+				default:
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := p.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	s := p.Stats()
+	if ran.Load() != taken.Load() || s.OK != taken.Load() || s.Cancelled != given.Load() || ended(s) != callers*calls {
+		t.Errorf("ran %d, taken %d, given up %d, stats %+v", ran.Load(), taken.Load(), given.Load(), s)
+	}
+}
+
+func TestAnIdleWorkerHoldsNothingOfItsLastTask(t *testing.T) {
+	p := open(t, pool.Options{Workers: 1})
+	gone := func() func() bool {
+		large := new([1 << 20]byte)
+		f, err := pool.Submit(t.Context(), p, func(context.Context) (byte, error) { return large[0], nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ref := weak.Make(f)
+		return func() bool { return ref.Value() == nil }
+	}()
+	for range 1000 {
+		runtime.GC()
+		if runtime.Gosched(); gone() {
+			return
+		}
+	}
+	t.Error("the Future is never collected")
+}
+
+func TestAClosedPoolIsCollected(t *testing.T) {
+	ref := func() weak.Pointer[pool.Pool] {
+		p, err := pool.New(pool.Options{Workers: 2}) // not by open, whose clean-up holds the pool
+		if err != nil {
+			t.Fatal(err)
+		}
+		occupy(t, p, 2)()
+		if err := p.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return weak.Make(p)
+	}()
+	for range 1000 {
+		runtime.GC()
+		if runtime.Gosched(); ref.Value() == nil {
+			return
+		}
+	}
+	t.Error("the pool is never collected")
+}
