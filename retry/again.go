@@ -109,12 +109,17 @@ func (c *call) sleep(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-// retry makes attempt n, 2 or more: in a span of its own, timed, and marked in its context.
+// retry makes attempt n, 2 or more: timed, marked in its context, and in a span of its own. Where no span is recorded, the
+// attempt stays in the caller's, so that the blocks inside can add their events to that.
 func (p *Policy) retry(ctx context.Context, fn func(context.Context) error, n int) error {
 	p.cell.Add(wordRetries, 1)
-	ctx, span := p.tracer.Start(attempt.With(ctx, n), "retry.attempt",
+	ctx = attempt.With(ctx, n)
+	spanCtx, span := p.tracer.Start(ctx, "retry.attempt",
 		trace.WithAttributes(telemetry.NameKey.String(p.name), attemptKey.Int(n)))
 	defer span.End()
+	if span.IsRecording() {
+		ctx = spanCtx
+	}
 	if !p.plain {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, p.timeout)

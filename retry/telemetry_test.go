@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/joist-go/joist/retry"
 )
@@ -86,4 +87,17 @@ func TestASuccessAtOnceLeavesNoTrace(t *testing.T) {
 	if len(recorded.all) != 1 || len(recorded.all[0].events) != 0 {
 		t.Errorf("%d spans, %q", len(recorded.all), recorded.all[0].events)
 	}
+}
+
+func TestAnAttemptThatIsNotRecordedStaysInTheCallersSpan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, caller := (&spans{}).Tracer("test").Start(t.Context(), "caller")
+		p := newPolicy(t, retry.Options{TracerProvider: noop.NewTracerProvider()})
+		_ = p.Do(ctx, func(ctx context.Context) error {
+			if got := trace.SpanFromContext(ctx); got != caller {
+				t.Errorf("attempt %d runs in %v", retry.Attempt(ctx), got)
+			}
+			return errDown
+		})
+	})
 }

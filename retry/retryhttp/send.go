@@ -26,16 +26,15 @@ const (
 	errorTypeKey   = attribute.Key("error.type")
 )
 
-// send makes one attempt in a span of its own, which ends when the header is there.
+// send makes one attempt in a span of its own, which ends when the header is there. Where no span is recorded, the attempt
+// stays in the caller's, so that the blocks inside can add their events to that.
 func (x *exchange) send(req *http.Request) (*http.Response, error) {
 	ctx, span := x.t.tracer.Start(req.Context(), spanName(req.Method), trace.WithSpanKind(trace.SpanKindClient))
 	defer span.End()
-	if span.SpanContext().IsValid() {
-		req = inject(ctx, req)
-	}
 	if !span.IsRecording() {
-		return x.limited(req)
+		return x.limited(propagated(req))
 	}
+	req = propagated(req.WithContext(ctx))
 	span.SetAttributes(telemetry.NameKey.String(x.t.name), methodKey.String(methodName(req.Method)))
 	if x.attempts > 1 {
 		span.SetAttributes(resendCountKey.Int(x.attempts - 1))
@@ -54,17 +53,18 @@ func (x *exchange) send(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// inject returns req in the context of its span, which the global propagator tells the server about.
-func inject(ctx context.Context, req *http.Request) *http.Request {
-	req = req.WithContext(ctx)
-	if p := otel.GetTextMapPropagator(); len(p.Fields()) > 0 {
-		req.Header = req.Header.Clone()
-		if req.Header == nil {
-			req.Header = make(http.Header)
-		}
-		p.Inject(ctx, propagation.HeaderCarrier(req.Header))
+// propagated returns req with what the global propagator, if there is one, tells the server about the span it belongs to.
+func propagated(req *http.Request) *http.Request {
+	p := otel.GetTextMapPropagator()
+	if len(p.Fields()) == 0 {
+		return req
 	}
-	return req
+	told := *req // the header is still the caller's
+	if told.Header = req.Header.Clone(); told.Header == nil {
+		told.Header = make(http.Header)
+	}
+	p.Inject(req.Context(), propagation.HeaderCarrier(told.Header))
+	return &told
 }
 
 // limited makes one attempt within AttemptTimeout.
