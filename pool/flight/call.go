@@ -89,7 +89,7 @@ func (g *Group[K, V]) launch(ctx context.Context, s *shard[K, V], hash uint64, k
 	if g.timeout > 0 {
 		c.ctx.limit = &limit{
 			deadline: time.Now().Add(g.timeout),
-			err:      &TimeoutError{Name: g.name, After: g.timeout},
+			err:      g.expired,
 			timer:    time.AfterFunc(g.timeout, func() { g.expire(c) }),
 		}
 	}

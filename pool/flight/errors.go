@@ -18,7 +18,7 @@ var ErrClosed = errors.New("joist/flight: group is closed")
 var ErrGoexit = errors.New("joist/flight: load ended with runtime.Goexit")
 
 // ClosedError is returned when a call would start a load in a group that was closed. It is a refusal: the load was
-// not started. errors.Is finds [ErrClosed] in it.
+// not started. errors.Is finds [ErrClosed] in it. It is read-only and shared.
 type ClosedError struct {
 	Name string // the group's Name
 }
@@ -36,7 +36,8 @@ func (e *ClosedError) Refused() bool { return true }
 func (e *ClosedError) RetryAfter() time.Duration { return 0 }
 
 // TimeoutError is returned to those who wait for a load when the group's Timeout ends it, whether the load itself
-// stops or not. It is the [context.Cause] of the load's context too. errors.Is finds [context.DeadlineExceeded] in it.
+// stops or not. It is the [context.Cause] of the load's context too. errors.Is finds [context.DeadlineExceeded] in it. It is read-only
+// and shared.
 type TimeoutError struct {
 	Name  string        // the group's Name
 	After time.Duration // the group's Timeout

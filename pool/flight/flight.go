@@ -20,6 +20,7 @@ type Group[K comparable, V any] struct {
 	timeout  time.Duration // 0: none
 	table    *table[K, V]
 	refusal  *ClosedError
+	expired  *TimeoutError
 	log      *telemetry.Log
 
 	closing sync.Once

@@ -80,7 +80,9 @@ func call(ctx context.Context, g *flight.Group[string, int], key string, fn func
 		var r result
 		r.err = flight.ErrGoexit // what stays when the load takes the goroutine with it
 		defer func() {
-			r.panic = recover()
+			if r.panic = recover(); r.panic != nil {
+				r.err = nil
+			}
 			w.got <- r
 			if w.leave != nil {
 				w.leave(nil)

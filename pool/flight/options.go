@@ -70,6 +70,7 @@ func New[K comparable, V any](o Options) (*Group[K, V], error) {
 		timeout:  o.Timeout,
 		table:    newTable[K, V](),
 		refusal:  &ClosedError{Name: o.Name},
+		expired:  &TimeoutError{Name: o.Name, After: o.Timeout},
 		log:      telemetry.NewLog(o.Logger, "joist/flight", o.Name),
 		idle:     make(chan struct{}),
 	}
