@@ -120,8 +120,8 @@ func TestASpentBudgetEndsTheCallAtOnceWithTheLastError(t *testing.T) {
 		began := time.Now()
 		work, calls := failing(9, errDown)
 		err := p.Do(t.Context(), work)
-		var e *retry.Error
-		if !errors.As(err, &e) || e.Reason != retry.ReasonBudget || e.Attempts != 1 {
+		e, ok := errors.AsType[*retry.Error](err)
+		if !ok || e.Reason != retry.ReasonBudget || e.Attempts != 1 {
 			t.Errorf("got %#v", err)
 		}
 		if !errors.Is(err, errDown) || !errors.Is(err, retry.ErrBudget) {

@@ -13,8 +13,8 @@ import (
 // stopped returns err as the *retry.Error it must be.
 func stopped(t *testing.T, err error, reason retry.Reason, attempts int) *retry.Error {
 	t.Helper()
-	var e *retry.Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*retry.Error](err)
+	if !ok {
 		t.Fatalf("got %v, want a *retry.Error", err)
 	}
 	if e.Reason != reason || e.Attempts != attempts {

@@ -123,8 +123,7 @@ func TestTheHistoryIsBoundedAndNeverUnwrapped(t *testing.T) {
 				t.Errorf("entry %d is %v, want attempt %d", i, old, want)
 			}
 		}
-		var old *numbered
-		if errors.As(err, &old) {
+		if old, ok := errors.AsType[*numbered](err); ok {
 			t.Errorf("errors.As finds %v of an old attempt", old)
 		}
 	})
@@ -136,8 +135,8 @@ func TestAnErrorAnswersForItsLastAttempt(t *testing.T) {
 		do := func(errs ...error) *retry.Error {
 			n := 0
 			err := p.Do(t.Context(), func(context.Context) error { n++; return errs[n-1] })
-			var e *retry.Error
-			if !errors.As(err, &e) {
+			e, ok := errors.AsType[*retry.Error](err)
+			if !ok {
 				t.Fatalf("got %v", err)
 			}
 			return e
@@ -164,8 +163,7 @@ func TestMarksKeepTheErrorTheyMark(t *testing.T) {
 	for name, err := range map[string]error{
 		"Permanent": retry.Permanent(&numbered{1}), "After": retry.After(&numbered{1}, time.Second),
 	} {
-		var n *numbered
-		if err.Error() != "attempt 1 failed" || !errors.As(err, &n) {
+		if _, ok := errors.AsType[*numbered](err); !ok || err.Error() != "attempt 1 failed" {
 			t.Errorf("%s gives %v", name, err)
 		}
 	}

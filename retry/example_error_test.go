@@ -15,8 +15,7 @@ func ExampleError() {
 		return fmt.Errorf("answer %d was half a page", retry.Attempt(ctx))
 	})
 
-	var stopped *retry.Error
-	if errors.As(err, &stopped) {
+	if stopped, ok := errors.AsType[*retry.Error](err); ok {
 		fmt.Println(stopped.Attempts, stopped.Reason, errors.Is(err, retry.ErrExhausted))
 		for _, e := range stopped.History {
 			fmt.Println("-", e)
@@ -32,8 +31,7 @@ func ExampleError() {
 func ExampleReason() {
 	err := error(&retry.Error{Policy: "orders", Attempts: 2, Reason: retry.ReasonBudget, Last: errors.New("connection refused")})
 
-	var stopped *retry.Error
-	if errors.As(err, &stopped) && stopped.Reason == retry.ReasonBudget {
+	if stopped, ok := errors.AsType[*retry.Error](err); ok && stopped.Reason == retry.ReasonBudget {
 		fmt.Println("the dependency is in trouble:", stopped.Last)
 	}
 	// Output: the dependency is in trouble: connection refused

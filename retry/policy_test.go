@@ -82,8 +82,8 @@ func TestTheLastOfMaxAttemptsEndsTheCall(t *testing.T) {
 		if *calls != 4 {
 			t.Errorf("called %d times, want 4", *calls)
 		}
-		var e *retry.Error
-		if !errors.As(err, &e) {
+		e, ok := errors.AsType[*retry.Error](err)
+		if !ok {
 			t.Fatalf("got %v, want a *retry.Error", err)
 		}
 		if e.Reason != retry.ReasonExhausted || e.Attempts != 4 || e.Policy != "api" || e.Last != errDown || len(e.History) != 4 {

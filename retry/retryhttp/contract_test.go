@@ -88,8 +88,8 @@ func TestAGetBodyThatFailsEndsTheExchange(t *testing.T) {
 	gone := errors.New("the file is gone")
 	req.GetBody = func() (io.ReadCloser, error) { return nil, gone }
 	_, err = client.Do(req) //nolint:bodyclose // there is none
-	var stopped *retry.Error
-	if !errors.Is(err, gone) || !errors.As(err, &stopped) || stopped.Reason != retry.ReasonPermanent {
+	stopped, ok := errors.AsType[*retry.Error](err)
+	if !ok || !errors.Is(err, gone) || stopped.Reason != retry.ReasonPermanent {
 		t.Errorf("got %v", err)
 	}
 	if n := len(s.got()); n != 1 {
@@ -198,8 +198,8 @@ func TestRetryableIsAskedAboutAnswers(t *testing.T) {
 	calls := 0
 	transport := newTransport(t, retryhttp.Options{
 		Options: retry.Options{Retryable: func(err error) bool {
-			var status *retryhttp.StatusError
-			return !errors.As(err, &status) || status.StatusCode != 429
+			status, ok := errors.AsType[*retryhttp.StatusError](err)
+			return !ok || status.StatusCode != 429
 		}},
 		Base: base(func(*http.Request) (*http.Response, error) { calls++; return answer(429, http.NoBody, ""), nil }),
 	})

@@ -100,8 +100,8 @@ func ExampleStatusError() {
 	client := &http.Client{Transport: must(retryhttp.New(retryhttp.Options{Options: retry.Options{
 		Backoff: retry.Exponential(time.Millisecond, time.Second),
 		Retryable: func(err error) bool {
-			var status *retryhttp.StatusError
-			return !errors.As(err, &status) || status.StatusCode != http.StatusServiceUnavailable
+			status, ok := errors.AsType[*retryhttp.StatusError](err)
+			return !ok || status.StatusCode != http.StatusServiceUnavailable
 		},
 	}}))}
 

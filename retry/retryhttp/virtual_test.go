@@ -143,8 +143,8 @@ func TestACallerWhoLeavesDuringTheWaitGetsAnErrorAndNoBodyStaysOpen(t *testing.T
 		time.AfterFunc(time.Second, cancel)
 		began := time.Now()
 		resp, err := transport.RoundTrip(get(t, ctx))
-		var status *retryhttp.StatusError
-		if resp != nil || !errors.Is(err, context.Canceled) || !errors.As(err, &status) || status.StatusCode != 503 {
+		status, ok := errors.AsType[*retryhttp.StatusError](err)
+		if resp != nil || !ok || !errors.Is(err, context.Canceled) || status.StatusCode != 503 {
 			t.Errorf("got %v, %v", resp, err)
 		}
 		if took := time.Since(began); took != time.Second {
