@@ -54,7 +54,7 @@ type KeyedOptions[K comparable] struct {
 // meanwhile. Stats.Overflowed tells when that happens: MaxKeys should be well above the number of keys that are active
 // within the time a bucket needs to fill.
 //
-// A place takes 16 bytes and the size of K, and 1.3 to 3 places are kept per bucket: at most some 10 MB for 100 000
+// A place takes 16 bytes and the size of K, and 1.3 to 3.2 places are kept per bucket: at most some 10 MB for 100 000
 // string keys, and the strings.
 type Keyed[K comparable] struct {
 	bucket  bucket

@@ -30,8 +30,9 @@ const (
 // search can succeed, and none is made. Words only grow, and a bucket that joins lowers the bound to its own, so the bound
 // holds. Under a flood that leaves every bucket in debt, a new key costs two comparisons.
 //
-// A table is rebuilt when 3/4 of it are taken, without the full buckets and with room for at least 1/8 of its places
-// until the next time: amortized, each new key moves a constant number of places.
+// A table is rebuilt when 3/4 of it are taken, so that the full buckets are gone and at least 1/8 of the places are free
+// for new keys until the next time: amortized, each new key moves a constant number of places, and nothing is allocated
+// while the number of keys in debt stays much the same.
 type shard[K comparable] struct {
 	mu       sync.Mutex
 	places   []place[K] // a power of two, or none yet
@@ -124,7 +125,6 @@ func (s *shard[K]) insert(k *Keyed[K], hash uint64, key K, full, now uint64) {
 		k.keys.Add(-s.rebuild(now))
 	}
 	s.put(place[K]{hash, full, key})
-	s.taken++
 	s.notUntil = min(s.notUntil, full)
 	s.earliest = min(s.earliest, full)
 }
@@ -136,35 +136,50 @@ func (s *shard[K]) put(p place[K]) {
 		i = (i + 1) & mask
 	}
 	s.places[i] = p
+	s.taken++
 }
 
-// rebuild moves the buckets that are not full to a table of the right size and returns how many it dropped.
+// rebuild makes room in a table of which 3/4 are taken: it drops what is full, in place when enough is, and else moves
+// the rest to a larger table, or to a smaller one. It returns how many it dropped.
 func (s *shard[K]) rebuild(now uint64) (freed int64) {
 	live := 0
+	s.notUntil = math.MaxUint64
 	for i := range s.places {
-		if s.places[i].hash != 0 && s.places[i].full > now {
+		if p := &s.places[i]; p.hash != 0 && p.full > now {
 			live++
+			s.notUntil = min(s.notUntil, p.full)
 		}
 	}
-	size := firstPlaces
-	for 8*(live+1) > 5*size {
-		size *= 2
+	if freed = int64(s.taken - live); freed > 0 {
+		s.dropped = max(s.dropped, now)
 	}
+	switch size := len(s.places); {
+	case size == 0:
+		s.move(firstPlaces, now)
+	case 8*(live+1) > 5*size:
+		s.move(2*size, now)
+	case 16*(live+1) < size:
+		s.move(size/2, now)
+	default:
+		for i := range s.places {
+			for s.places[i].hash != 0 && s.places[i].full <= now {
+				s.remove(i)
+			}
+		}
+	}
+	s.hand, s.seen, s.earliest = 0, 0, math.MaxUint64
+	return freed
+}
+
+// move makes a table of that size and puts into it what is not full.
+func (s *shard[K]) move(size int, now uint64) {
 	old := s.places
-	freed = int64(s.taken - live)
-	s.places, s.taken = make([]place[K], size), live
-	s.hand, s.seen, s.earliest, s.notUntil = 0, 0, math.MaxUint64, math.MaxUint64
+	s.places, s.taken = make([]place[K], size), 0
 	for i := range old {
 		if old[i].hash != 0 && old[i].full > now {
 			s.put(old[i])
-			s.notUntil = min(s.notUntil, old[i].full)
 		}
 	}
-	s.earliest = s.notUntil
-	if freed > 0 {
-		s.dropped = max(s.dropped, now)
-	}
-	return freed
 }
 
 // sweep drops full buckets that the hand meets on its way and returns how many.

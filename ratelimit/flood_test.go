@@ -1,0 +1,66 @@
+package ratelimit_test
+
+import (
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/joist-go/joist/ratelimit"
+)
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func TestAFloodOfKeysDoesNotGrowTheMemory(t *testing.T) {
+	const flood, maxKeys, bound = 1_200_000, 10_000, 2 << 20
+	before := heap()
+	k := newKeyed(t, ratelimit.PerHour(10), maxKeys)
+	k.AllowN("honest", 10)
+	var at [2]int64
+	allowed := 0
+	for half := range 2 {
+		for i := range flood / 2 {
+			if k.Allow("attacker-" + strconv.Itoa(i+half*flood)) {
+				allowed++
+			}
+		}
+		at[half] = heap() - before
+	}
+	t.Logf("after %d keys the heap is %d KiB larger, after %d keys %d KiB", flood/2, at[0]>>10, flood, at[1]>>10)
+	for _, size := range at {
+		if size > bound {
+			t.Errorf("the heap grew by %d bytes, more than %d", size, bound)
+		}
+	}
+	if most := maxKeys - 1 + 10 + 1; allowed > most { // a token in a minute comes into the overflow bucket, too
+		t.Errorf("%d of the flood were allowed, at most %d may be", allowed, most)
+	}
+	if k.Allow("honest") {
+		t.Error("the flood freed a key from its debt")
+	}
+	if s := k.Stats(); s.Keys != maxKeys {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestKeysThatComeOnceLeaveNothing(t *testing.T) {
+	const bound = 64 << 10
+	before := heap()
+	k := newKeyed(t, ratelimit.PerSecond(1_000_000).WithBurst(1), 0) // a bucket is full again after a microsecond
+	began := time.Now()
+	for i := range 1_000_000 {
+		k.Allow(strconv.Itoa(i))
+	}
+	took := time.Since(began)
+	size := heap() - before
+	t.Logf("after 1000000 keys in %v the heap is %d KiB larger, for %d keys", took, size>>10, k.Stats().Keys)
+	if size > bound {
+		t.Errorf("the heap grew by %d bytes, more than %d", size, bound)
+	}
+	runtime.KeepAlive(k)
+}

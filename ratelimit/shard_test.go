@@ -1,0 +1,166 @@
+package ratelimit
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func newTestKeyed(t interface{ Fatal(...any) }, l Limit, maxKeys int) *Keyed[int] {
+	k, err := NewKeyed(KeyedOptions[int]{Limits: []Limit{l}, MaxKeys: maxKeys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// crowded is a hash under which many keys meet in few places, at the end of the table too.
+func crowded(key int) uint64 { return uint64(key%5+12)<<1 | 1 }
+
+// at is a reading of the clock for a limit that is counted in nanoseconds.
+func at(ns uint64) instant { return instant{at: ns} }
+
+// audit checks what holds of a shard whenever its lock is free.
+func audit(t failer, k *Keyed[int], s *shard[int]) {
+	t.Helper()
+	taken, least := 0, uint64(1<<63)
+	for i := range s.places {
+		p := &s.places[i]
+		if p.hash == 0 {
+			if *p != (place[int]{}) {
+				t.Fatalf("the free place %d holds %+v", i, *p)
+			}
+			continue
+		}
+		taken++
+		least = min(least, p.full)
+		if j, there := s.find(p.hash, p.key); !there || j != i {
+			t.Fatalf("key %d at place %d is found at %d (%v)", p.key, i, j, there)
+		}
+	}
+	if taken != s.taken || int64(taken) != k.keys.Load() || k.keys.Load() > k.maxKeys || 4*taken > 3*len(s.places) {
+		t.Fatalf("%d of %d places are taken, the shard counts %d, all shards %d, at most %d",
+			taken, len(s.places), s.taken, k.keys.Load(), k.maxKeys)
+	}
+	if taken > 0 && s.notUntil > least {
+		t.Fatalf("no search before %d, but a bucket is full at %d", s.notUntil, least)
+	}
+}
+
+// A shard that drops buckets answers as one that never does, as long as it finds a place.
+func TestDroppingBucketsDoesNotShow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := Limit{Tokens: 1, Per: 100, Burst: 3}
+		maxKeys := rapid.IntRange(1, 48).Draw(t, "maxKeys") // one sweep sees all places
+		k := newTestKeyed(t, l, maxKeys)
+		s := &k.shards[0]
+		never := make(map[int]uint64) // the words of a shard that never drops
+		latest := uint64(0)
+		for range rapid.IntRange(1, 300).Draw(t, "takes") {
+			latest += uint64(rapid.IntRange(0, 60).Draw(t, "step"))
+			now := latest - min(latest, uint64(rapid.SampledFrom([]int{0, 0, 0, 1, 50, 400}).Draw(t, "late")))
+			key := rapid.IntRange(0, 80).Draw(t, "key")
+			n := rapid.Int64Range(0, 4).Draw(t, "n")
+
+			judged := now // without a bucket, a late reading counts as the moment of the last drop
+			if _, there := s.find(crowded(key), key); !there {
+				judged = max(now, s.dropped)
+			}
+			full, ok, found := s.take(k, crowded(key), key, at(now), n)
+			audit(t, k, s)
+			if !found {
+				if s.taken < maxKeys {
+					t.Fatalf("no place for key %d, though %d of %d are taken", key, s.taken, maxKeys)
+				}
+				for i := range s.places {
+					if p := s.places[i]; p.hash != 0 && p.full <= now {
+						t.Fatalf("no place for key %d at %d, though the bucket of %d is full at %d", key, now, p.key, p.full)
+					}
+				}
+				continue
+			}
+			want, fits := k.bucket.next(never[key], at(judged), uint64(n)*k.bucket.cost)
+			fits = n == 0 || fits && n <= l.Burst
+			switch {
+			case ok != fits:
+				t.Fatalf("%d of key %d at %d: allowed is %v; without dropping it is %v", n, key, now, ok, fits)
+			case ok && n > 0 && full != want:
+				t.Fatalf("the word of key %d is %d, want %d", key, full, want)
+			case ok && n > 0:
+				never[key] = full
+			}
+		}
+	})
+}
+
+func TestALateReadingDoesNotFindADroppedBucketFull(t *testing.T) {
+	k := newTestKeyed(t, Limit{Tokens: 1, Per: 100, Burst: 5}, 1)
+	s := &k.shards[0]
+	s.take(k, crowded(1), 1, at(1000), 5) // empty until 1100, full at 1500
+	if _, ok, found := s.take(k, crowded(2), 2, at(1500), 1); !ok || !found {
+		t.Fatal("key 2 did not take the place of key 1, which is full")
+	}
+	// Key 2 is full again at 1600 and makes place for a take of key 1 that read the clock at 1000 and waited for the lock.
+	if _, ok, found := s.take(k, crowded(3), 3, at(1600), 1); !ok || !found {
+		t.Fatal("key 3 did not take the place of key 2, which is full")
+	}
+	k.maxKeys = 2
+	full, ok, found := s.take(k, crowded(1), 1, at(1000), 5)
+	if !ok || !found || full != 1600+500 {
+		t.Fatalf("the word is %d (%v, %v), want 2100: a new bucket of key 1 begins when one was last dropped", full, ok, found)
+	}
+	if _, ok, _ := s.take(k, crowded(1), 1, at(1000), 1); ok {
+		t.Fatal("10 were taken at a reading of 1000")
+	}
+}
+
+func TestASearchThatCannotSucceedIsNotMade(t *testing.T) {
+	const keys = 5000
+	k := newTestKeyed(t, Limit{Tokens: 1, Per: time.Hour, Burst: 2}, keys)
+	k.shards = k.shards[:1]
+	s := &k.shards[0]
+	spread := func(key int) uint64 { return uint64(key)*0x9E3779B97F4A7C15 | 1 }
+	for key := range keys {
+		s.take(k, spread(key), key, at(uint64(key)), 1)
+	}
+	rounds := len(s.places)/sweepPlaces + 1
+	for key := range rounds {
+		if _, _, found := s.take(k, spread(keys+key), keys+key, at(keys), 1); found {
+			t.Fatal("there was a place among buckets in debt")
+		}
+	}
+	hand, seen := s.hand, s.seen
+	for key := range 1000 {
+		s.take(k, spread(-key), -key-1, at(keys), 1)
+	}
+	if s.hand != hand || s.seen != seen {
+		t.Error("the hand moved, though a whole round has shown when the first bucket is full")
+	}
+	if want := uint64(time.Hour); s.notUntil != want {
+		t.Errorf("no search until %d, want %d", s.notUntil, want)
+	}
+	if _, _, found := s.take(k, spread(keys), keys, at(uint64(time.Hour)+64), 1); !found && s.hand == hand {
+		t.Error("no search, though buckets are full")
+	}
+}
+
+func TestATableShrinksWhenItsBucketsAreFull(t *testing.T) {
+	const many = 10_000
+	k := newTestKeyed(t, Limit{Tokens: 1, Per: time.Second}, 2*many)
+	k.shards = k.shards[:1]
+	s := &k.shards[0]
+	spread := func(key int) uint64 { return uint64(key)*0x9E3779B97F4A7C15 | 1 }
+	for key := range many {
+		s.take(k, spread(key), key, at(0), 1)
+	}
+	audit(t, k, s)
+	grown := len(s.places)
+	for key := range 4 * grown { // each is full before the next comes
+		s.take(k, spread(key), key, at(uint64(time.Second)*uint64(key+2)), 1)
+	}
+	audit(t, k, s)
+	if grown < many || len(s.places) > grown/16 {
+		t.Errorf("the table has %d places, and had %d for %d keys in debt", len(s.places), grown, many)
+	}
+}
