@@ -19,13 +19,15 @@ import (
 // key, or loads it. It is made with [New], safe for concurrent use, and must not be copied.
 //
 // The engine, otter, bounds the entries and chooses what makes room (W-TinyLFU). It knows nothing of time: an entry
-// carries its own deadlines, so a hit is one look-up, one reading of the clock and one addition to a striped counter.
-// Entries past their last usable moment are swept out behind (see sweeper).
+// carries its own deadlines, so a hit is one look-up, one comparison and one addition to a striped counter; only near
+// the end of an entry's freshness, and once a second, it also reads the clock (see horizon). Entries past their last
+// usable moment are swept out behind (see sweeper).
 //
 // Keys are compared with ==. A key that is not equal to itself, such as a NaN, is never found again.
 type Cache[K comparable, V any] struct {
 	// What a hit reads comes first.
 	entries *otter.Cache[K, *entry[V]]
+	horizon *horizon
 	clock   clock.Clock
 	cell    *telemetry.Cell
 
@@ -65,8 +67,9 @@ func New[K comparable, V any](o Options[K, V]) (*Cache[K, V], error) {
 		return nil, err
 	}
 	c := &Cache[K, V]{
-		clock: clock.New(),
-		load:  o.Load,
+		horizon: newHorizon(),
+		clock:   clock.New(),
+		load:    o.Load,
 		lives: lives{
 			ttl:                  o.TTL,
 			staleWhileRevalidate: o.StaleWhileRevalidate,
@@ -118,21 +121,28 @@ func newEngine[K comparable, V any](maxEntries int, cell *telemetry.Cell) (*otte
 //
 // When the load panics, the Get that began it panics with a [*flight.PanicError], which holds the load's stack, and the
 // others that wait get that as their error. A load that ends with runtime.Goexit is the error [flight.ErrGoexit].
-func (c *Cache[K, V]) Get(ctx context.Context, key K) (V, error) {
+func (c *Cache[K, V]) Get(ctx context.Context, key K) (V, error) { return c.get(ctx, key, c.load) }
+
+func (c *Cache[K, V]) get(ctx context.Context, key K, load func(context.Context, K) (V, error)) (V, error) {
 	held, _ := c.entries.GetIfPresent(key)
-	now := c.clock.Now()
-	if held != nil && now < held.hitUntil {
+	if held != nil && c.horizon.beyond(held.hitUntil) {
 		c.cell.Add(wordHit, 1)
 		return held.value, nil
 	}
-	e, err := c.answer(ctx, key, held, now, c.load)
+	now := c.clock.Now()
+	if held != nil && now < held.hitUntil {
+		c.horizon.raise(now, held.hitUntil)
+		c.cell.Add(wordHit, 1)
+		return held.value, nil
+	}
+	e, err := c.answer(ctx, key, held, now, load)
 	return e.Value, err
 }
 
 // GetEntry is Get with what is known of the value beside it.
 func (c *Cache[K, V]) GetEntry(ctx context.Context, key K) (Entry[V], error) {
-	held, _ := c.entries.GetIfPresent(key)
 	now := c.clock.Now()
+	held, _ := c.entries.GetIfPresent(key)
 	if held != nil && now < held.hitUntil {
 		c.cell.Add(wordHit, 1)
 		return held.public(now, SourceLocal), nil
@@ -143,18 +153,11 @@ func (c *Cache[K, V]) GetEntry(ctx context.Context, key K) (Entry[V], error) {
 // GetWith is Get with another load than that of the options, for a source that takes more than the key. Should a load
 // of the key be in flight, whatever began it, its answer is taken. A nil load is an error.
 func (c *Cache[K, V]) GetWith(ctx context.Context, key K, load func(context.Context, K) (V, error)) (V, error) {
-	held, _ := c.entries.GetIfPresent(key)
-	now := c.clock.Now()
-	if held != nil && now < held.hitUntil {
-		c.cell.Add(wordHit, 1)
-		return held.value, nil
-	}
 	if load == nil {
 		var none V
 		return none, errNoLoad
 	}
-	e, err := c.answer(ctx, key, held, now, load)
-	return e.Value, err
+	return c.get(ctx, key, load)
 }
 
 var errNoLoad = errors.New("joist/cache: GetWith needs a load, got nil")

@@ -62,12 +62,12 @@ const (
 //	loadedAt ── fresh ── hitUntil ── served, refreshed behind ── staleUntil ── served if the load fails ── deadAt
 type entry[V any] struct {
 	hitUntil   int64 // a value answers as fresh before it; math.MinInt64 for other kinds, so that a hit compares once
+	value      V     // beside hitUntil, so that a hit touches one cache line
 	staleUntil int64 // the end of StaleWhileRevalidate
 	deadAt     int64 // the entry is garbage from here on
 	loadedAt   int64 // the start of the load, or the time of Set
 	retryAt    int64 // no load before it: the last load failed; math.MinInt64 when it did not
 
-	value    V
 	err      error // the ErrNotFound answer, or the last failure
 	failures int   // failed loads in a row
 	kind     kind
