@@ -134,21 +134,29 @@ func (b *Breaker) Allow(ctx context.Context) (Permit, error) {
 
 // admit decides about a call that is not simply let out. It returns the ticket without a phase, or refuses.
 func (b *Breaker) admit(ctx context.Context, word uint64) (ticket uint64, err error) {
-	ticket = word
-	if stateOf(word) != Closed {
+	allowed := stateOf(word) == Closed
+	if !allowed {
 		now := b.set.clock.Now()
-		if now < b.refuseUntil.Load() {
-			return 0, b.refuse(ctx)
-		}
-		var allowed bool
-		if ticket, allowed = b.admitLocked(ctx, now); !allowed {
-			return 0, b.refuse(ctx)
+		if now >= b.refuseUntil.Load() {
+			word, allowed = b.admitLocked(ctx, now)
 		}
 	}
-	if b.keyed {
-		b.tally.out.Add(1)
+	if allowed {
+		if b.keyed {
+			b.tally.out.Add(1)
+		}
+		return word, nil
 	}
-	return ticket, nil
+	if b.tally.refusals != nil {
+		b.tally.refusals.Add(0, 1)
+	} else {
+		b.tally.refused.Add(1)
+	}
+	refusal := b.refusal.Load()
+	if trace.SpanFromContext(ctx).IsRecording() {
+		telemetry.Event(ctx, "joist.breaker.refused", b.set.name, stateKey.String(refusal.State.String()))
+	}
+	return 0, refusal
 }
 
 func (b *Breaker) admitLocked(ctx context.Context, now int64) (ticket uint64, allowed bool) {
@@ -165,19 +173,6 @@ func (b *Breaker) admitLocked(ctx context.Context, now int64) (ticket uint64, al
 	}
 	b.leave(ctx)
 	return ticket, allowed
-}
-
-func (b *Breaker) refuse(ctx context.Context) error {
-	if b.tally.refusals != nil {
-		b.tally.refusals.Add(0, 1)
-	} else {
-		b.tally.refused.Add(1)
-	}
-	e := b.refusal.Load()
-	if trace.SpanFromContext(ctx).IsRecording() {
-		telemetry.Event(ctx, "joist.breaker.refused", e.Name, stateKey.String(e.State.String()))
-	}
-	return e
 }
 
 // State returns the state now, without a call: a breaker whose opening ran out is half-open, and one whose probes hang

@@ -1,11 +1,14 @@
 package breaker_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
 	"github.com/joist-go/joist/breaker"
 )
+
+var errDown = errors.New("down")
 
 // must returns v, or panics: for constructors in tests.
 func must[T any](v T, err error) T {
@@ -13,6 +16,15 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// fail makes a call that fails, succeed one that does not.
+func fail(b *breaker.Breaker) error {
+	return b.Do(context.Background(), func(context.Context) error { return errDown })
+}
+
+func succeed(b *breaker.Breaker) error {
+	return b.Do(context.Background(), func(context.Context) error { return nil })
 }
 
 func wantErr(t *testing.T, got, want error) {

@@ -120,6 +120,7 @@ func (k *Keyed[K]) create(key K) *Breaker {
 	}
 	key = ownKey(key)
 	b := k.newBreaker(k.listener(key))
+	b.used.Store(true) // its first call has still to begin
 	k.ring[place] = seat[K]{key, b}
 	k.byKey[key] = b
 	return b

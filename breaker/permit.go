@@ -123,5 +123,6 @@ func (p *Permit) count(unit uint64) {
 			return
 		}
 	}
+	p.setPhase(spent) // nothing was counted that could be amended
 	b.tally.late.Add(1)
 }

@@ -169,6 +169,7 @@ func (b *Breaker) endProbe(p *Permit, o outcome) {
 	if place >= 0 {
 		b.finishProbe(place, o, now)
 	} else {
+		p.setPhase(spent) // nothing was counted that could be amended
 		b.tally.late.Add(1)
 	}
 	b.leave(p.ctx)

@@ -59,6 +59,7 @@ func (w *window) init(span, now int64) {
 	w.span = span
 	w.epoch.Store(floorDiv(now, span))
 	w.lastFailure.Store(never)
+	w.settled.Store(settledKey(-1, tagMask)) // not the key of generation 0
 }
 
 func (w *window) word(epoch int64) *atomic.Uint64 { return &w.words[uint64(epoch)%buckets] }
