@@ -1,0 +1,241 @@
+package contract_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/joist-go/joist"
+	"github.com/joist-go/joist/breaker"
+	"github.com/joist-go/joist/cache"
+	"github.com/joist-go/joist/internal/contract"
+	"github.com/joist-go/joist/pool"
+	"github.com/joist-go/joist/pool/bulkhead"
+	"github.com/joist-go/joist/pool/flight"
+	"github.com/joist-go/joist/ratelimit"
+	"github.com/joist-go/joist/retry"
+)
+
+func TestEveryBlockKeepsTheContracts(t *testing.T) {
+	for _, b := range blocks {
+		t.Run(b.Name, func(t *testing.T) { contract.Run(t, b) })
+	}
+}
+
+// doer is the one verb.
+type doer interface {
+	Do(ctx context.Context, fn func(context.Context) error) error
+}
+
+var (
+	_ doer = (*ratelimit.Limiter)(nil)
+	_ doer = ratelimit.Subject[string]{}
+	_ doer = (*retry.Policy)(nil)
+	_ doer = (*breaker.Breaker)(nil)
+	_ doer = (*bulkhead.Bulkhead)(nil)
+)
+
+var errOutage = errors.New("outage")
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func outage(context.Context) error { return errOutage }
+
+var blocks = []contract.Block{
+	{
+		Name: "ratelimit.Limiter",
+		New: func(testing.TB) contract.Guard {
+			l := joist.Must(ratelimit.New(ratelimit.Options{Limits: []ratelimit.Limit{ratelimit.PerSecond(1e6)}}))
+			return contract.Guard{Do: l.Do, Gone: contract.Watch(l)}
+		},
+		Refusing: func(testing.TB) contract.Guard {
+			l := joist.Must(ratelimit.New(ratelimit.Options{Limits: []ratelimit.Limit{ratelimit.PerMinute(1)}}))
+			l.Allow()
+			return contract.Guard{Do: l.Do}
+		},
+		Refusal: ratelimit.ErrLimited, Hints: true,
+	},
+	{
+		Name: "ratelimit.Keyed",
+		New: func(testing.TB) contract.Guard {
+			k := joist.Must(ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{Limits: []ratelimit.Limit{ratelimit.PerSecond(1e6)}}))
+			return contract.Guard{Do: k.For("a").Do, Gone: contract.Watch(k)}
+		},
+		Refusing: func(testing.TB) contract.Guard {
+			k := joist.Must(ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{Limits: []ratelimit.Limit{ratelimit.PerMinute(1)}}))
+			k.Allow("a")
+			return contract.Guard{Do: k.For("a").Do}
+		},
+		Refusal: ratelimit.ErrLimited, Hints: true,
+	},
+	{
+		Name: "retry.Policy",
+		New: func(testing.TB) contract.Guard {
+			p := joist.Must(retry.New(retry.Options{}))
+			return contract.Guard{Do: p.Do, Gone: contract.Watch(p)}
+		},
+	},
+	{
+		Name: "breaker.Breaker",
+		New: func(testing.TB) contract.Guard {
+			b := joist.Must(breaker.New(breaker.Options{MinCalls: 1e6}))
+			return contract.Guard{Do: b.Do, Gone: contract.Watch(b)}
+		},
+		Refusing: func(testing.TB) contract.Guard {
+			b := joist.Must(breaker.New(breaker.Options{MinCalls: 1, OpenFor: time.Minute, MaxOpenFor: time.Minute}))
+			_ = b.Do(context.Background(), outage)
+			return contract.Guard{Do: b.Do}
+		},
+		Refusal: breaker.ErrOpen, Hints: true,
+	},
+	{
+		Name: "breaker.Keyed",
+		New: func(testing.TB) contract.Guard {
+			k := joist.Must(breaker.NewKeyed(breaker.KeyedOptions[string]{Options: breaker.Options{MinCalls: 1e6}}))
+			do := func(ctx context.Context, call contract.Call) error { return k.For("a").Do(ctx, call) }
+			return contract.Guard{Do: do, Gone: contract.Watch(k)}
+		},
+		Refusing: func(testing.TB) contract.Guard {
+			k := joist.Must(breaker.NewKeyed(breaker.KeyedOptions[string]{
+				Options: breaker.Options{MinCalls: 1, OpenFor: time.Minute, MaxOpenFor: time.Minute},
+			}))
+			_ = k.For("a").Do(context.Background(), outage)
+			return contract.Guard{Do: func(ctx context.Context, call contract.Call) error { return k.For("a").Do(ctx, call) }}
+		},
+		Refusal: breaker.ErrOpen, Hints: true,
+	},
+	{
+		Name: "bulkhead.Bulkhead",
+		New: func(testing.TB) contract.Guard {
+			b := joist.Must(bulkhead.New(bulkhead.Options{Limit: bulkhead.Fixed(1)}))
+			return contract.Guard{Do: b.Do, Gone: contract.Watch(b)}
+		},
+		Refusing: func(testing.TB) contract.Guard {
+			b := joist.Must(bulkhead.New(bulkhead.Options{Limit: bulkhead.Fixed(1)}))
+			release := occupied(func(call contract.Call) { _ = b.Do(context.Background(), call) })
+			return contract.Guard{Do: b.Do, Close: release}
+		},
+		Refusal: bulkhead.ErrFull,
+	},
+	{
+		Name: "pool.Pool",
+		New: func(testing.TB) contract.Guard {
+			p := joist.Must(pool.New(pool.Options{Workers: 1, OnPanic: func(any, []byte) {}}))
+			return contract.Guard{Do: submit(p), Close: p.Close, Gone: contract.Watch(p)}
+		},
+		Refusing: func(t testing.TB) contract.Guard {
+			p := joist.Must(pool.New(pool.Options{Workers: 1, Queue: pool.NoQueue, WhenFull: pool.Reject}))
+			release := occupied(func(call contract.Call) {
+				if err := p.Go(context.Background(), func(ctx context.Context) { _ = call(ctx) }); err != nil {
+					t.Error(err)
+				}
+			})
+			return contract.Guard{
+				Do:    submit(p),
+				Close: func(ctx context.Context) error { return errors.Join(release(ctx), p.Close(ctx)) },
+			}
+		},
+		Refusal: pool.ErrFull,
+		Panic: func(err error) (any, []byte) {
+			p, _ := errors.AsType[*pool.PanicError](err)
+			return p.Value, p.Stack
+		},
+	},
+	{
+		Name: "flight.Group",
+		New: func(testing.TB) contract.Guard {
+			g := joist.Must(flight.New[string, struct{}](flight.Options{Detached: true}))
+			return contract.Guard{Do: share(g), Close: g.Close, Gone: contract.Watch(g)}
+		},
+		Refusing: func(t testing.TB) contract.Guard {
+			g := joist.Must(flight.New[string, struct{}](flight.Options{}))
+			if err := g.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+			return contract.Guard{Do: share(g), Close: g.Close}
+		},
+		Refusal: flight.ErrClosed,
+		Panic:   flightPanic,
+	},
+	{
+		Name: "cache.Cache",
+		New: func(testing.TB) contract.Guard {
+			c := newCache()
+			return contract.Guard{Do: load(c), Close: c.Close, Gone: contract.Watch(c)}
+		},
+		Refusing: func(testing.TB) contract.Guard {
+			c := joist.Must(cache.New(cache.Options[string, int]{
+				Load: func(context.Context, string) (int, error) { return 0, errOutage },
+				TTL:  time.Minute, ErrorBackoff: time.Hour, Logger: quiet,
+			}))
+			_, _ = c.Get(context.Background(), "a")
+			return contract.Guard{Do: load(c), Close: c.Close}
+		},
+		Refusal: cache.ErrBackoff, Hints: true,
+		Panic: flightPanic,
+	},
+}
+
+func newCache() *cache.Cache[string, int] {
+	return joist.Must(cache.New(cache.Options[string, int]{
+		Load: func(context.Context, string) (int, error) { return 1, nil },
+		TTL:  time.Nanosecond, ErrorBackoff: cache.Off, NotFoundTTL: cache.Off, Logger: quiet,
+	}))
+}
+
+// submit is how a pool does a call: submitted, and waited for. Its panic is the waiter's error, and is raised again here
+// as a caller without use for errors would.
+func submit(p *pool.Pool) func(context.Context, contract.Call) error {
+	return func(ctx context.Context, call contract.Call) error {
+		f, err := pool.Submit(ctx, p, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
+		if err != nil {
+			return err
+		}
+		_, err = f.Wait(ctx)
+		if p, ok := errors.AsType[*pool.PanicError](err); ok {
+			panic(p)
+		}
+		return err
+	}
+}
+
+func share(g *flight.Group[string, struct{}]) func(context.Context, contract.Call) error {
+	return func(ctx context.Context, call contract.Call) error {
+		_, err := g.Do(ctx, "a", func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
+		return err
+	}
+}
+
+// load is a call that a cache makes: its entries are stale at once, so that every Get loads.
+func load(c *cache.Cache[string, int]) func(context.Context, contract.Call) error {
+	return func(ctx context.Context, call contract.Call) error {
+		_, err := c.GetWith(ctx, "a", func(ctx context.Context, _ string) (int, error) { return 1, call(ctx) })
+		return err
+	}
+}
+
+func flightPanic(err error) (any, []byte) {
+	p, _ := errors.AsType[*flight.PanicError](err)
+	return p.Value, p.Stack
+}
+
+// occupied has a call that lasts until it is released, and returns once the call is running.
+func occupied(do func(contract.Call)) (release func(context.Context) error) {
+	running, end, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		do(func(context.Context) error {
+			close(running)
+			<-end
+			return nil
+		})
+	}()
+	<-running
+	return func(context.Context) error {
+		close(end)
+		<-done
+		return nil
+	}
+}
