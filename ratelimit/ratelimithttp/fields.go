@@ -29,7 +29,7 @@ type policy struct {
 func newPolicy(limit ratelimit.Limit) *policy {
 	p := &policy{limit: limit, problem: quotaExceeded(limit.Name)}
 	name, ok := appendString(nil, limit.Name)
-	if !ok || limit.Tokens == ratelimit.Infinite {
+	if !ok || limit.Name == "" || limit.Tokens == ratelimit.Infinite {
 		return p
 	}
 	p.name = string(name)
@@ -47,7 +47,7 @@ func newPolicy(limit ratelimit.Limit) *policy {
 // quotaOf returns the seconds in which an empty bucket of the limit fills, rounded up, and the tokens that come in
 // meanwhile: as many as the bucket holds, or more. Nothing comes in when the window is 0.
 func quotaOf(limit ratelimit.Limit) (quota, window int64) {
-	fill, ok := inflow(limit.Burst, limit)
+	_, fill, ok := inflow(limit.Burst, limit)
 	if !ok {
 		return 0, 0
 	}
@@ -60,17 +60,25 @@ func quotaOf(limit ratelimit.Limit) (quota, window int64) {
 	return int64(min(q, maxInteger)), window
 }
 
-// inflow returns the time in which so many tokens of the limit come in, rounded down. It is false when there is none.
-func inflow(tokens int64, limit ratelimit.Limit) (time.Duration, bool) {
+// inflow returns the time in which so many tokens of the limit come in, rounded down and up. It is false when there is
+// none.
+func inflow(tokens int64, limit ratelimit.Limit) (down, up time.Duration, ok bool) {
 	if tokens < 0 || limit.Tokens <= 0 || limit.Per <= 0 {
-		return 0, false
+		return 0, 0, false
 	}
 	hi, lo := bits.Mul64(uint64(tokens), uint64(limit.Per))
 	if hi >= uint64(limit.Tokens) {
-		return 0, false
+		return 0, 0, false
 	}
-	d, _ := bits.Div64(hi, lo, uint64(limit.Tokens))
-	return time.Duration(min(d, 1<<62)), true
+	d, rest := bits.Div64(hi, lo, uint64(limit.Tokens))
+	if d >= 1<<62 {
+		return 0, 0, false // no limit that a block takes
+	}
+	down, up = time.Duration(d), time.Duration(d)
+	if rest > 0 {
+		up++
+	}
+	return down, up, true
 }
 
 // setFields sets the fields for an answer and returns the t of RateLimit, 0 when it has none.
@@ -81,7 +89,7 @@ func (p *policy) setFields(h http.Header, res ratelimit.Result) (more int64) {
 	var buf [192]byte
 	field := append(buf[:0], p.name...)
 	field = append(field, ";r="...)
-	field = strconv.AppendInt(field, min(res.Remaining, maxInteger), 10)
+	field = strconv.AppendInt(field, max(0, min(res.Remaining, maxInteger)), 10)
 	if more = seconds(untilMore(res)); more > 0 {
 		field = append(field, ";t="...)
 		field = strconv.AppendInt(field, more, 10)
@@ -96,7 +104,7 @@ func untilMore(res ratelimit.Result) time.Duration {
 	if !res.Allowed {
 		return res.RetryAfter // of one token, for which there was none
 	}
-	after, ok := inflow(res.Limit.Burst-res.Remaining-1, res.Limit)
+	after, _, ok := inflow(res.Limit.Burst-res.Remaining-1, res.Limit)
 	if !ok {
 		return 0
 	}

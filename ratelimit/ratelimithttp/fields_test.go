@@ -1,0 +1,118 @@
+package ratelimithttp
+
+import (
+	"math"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/joist-go/joist/ratelimit"
+)
+
+func TestPoliciesOfCommonLimits(t *testing.T) {
+	for want, l := range map[string]ratelimit.Limit{
+		`"default";q=100;w=60`:                     ratelimit.PerMinute(100),
+		`"burst";q=100;w=1`:                        ratelimit.PerSecond(100).WithBurst(20).Named("burst"),
+		`"default";q=100;w=10`:                     ratelimit.PerSecond(10).WithBurst(100),
+		`"daily";q=1;w=87`:                         ratelimit.PerDay(1000).WithBurst(1).Named("daily"),
+		`"default";q=1;w=90`:                       ratelimit.Every(90 * time.Second),
+		`"default";q=10;w=1`:                       ratelimit.Every(100 * time.Millisecond),
+		`"default";q=1000000000;w=1`:               ratelimit.PerSecond(1e9),
+		`"default";q=999999999999999;w=2305843010`: {Tokens: 1 << 61, Per: 1 << 61, Burst: 1 << 61}, // more than the field holds
+		`"a\"\\ b";q=1;w=1`:                        ratelimit.PerSecond(1).Named(`a"\ b`),
+		``:                                         ratelimit.Unlimited(),
+		`"default";q=0`:                            ratelimit.None(),
+	} {
+		if l.Name == "" {
+			l.Name = "default"
+		}
+		if l.Burst == 0 {
+			l.Burst = l.Tokens
+		}
+		if got := newPolicy(l).field; got != want {
+			t.Errorf("%v: %s, want %s", l, got, want)
+		}
+	}
+}
+
+func TestTheQuotaIsAtLeastTheBurstAndNeverAboveTheRate(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := ratelimit.Limit{
+			Name:   "x",
+			Tokens: rapid.Int64Range(1, 1e9).Draw(t, "tokens"),
+			Per:    time.Duration(rapid.Int64Range(1e9, 1e15).Draw(t, "per")),
+			Burst:  rapid.Int64Range(1, 1000).Draw(t, "burst"),
+		}
+		quota, window := quotaOf(l)
+		exact := float64(l.Tokens) / l.Per.Seconds() * float64(window)
+		if window < 1 || quota < l.Burst && quota != maxInteger || float64(quota) > exact*(1+1e-9) || float64(quota) < exact-1-exact*1e-9 {
+			t.Fatalf("%v: q=%d;w=%d", l, quota, window)
+		}
+	})
+}
+
+// What a foreign taker may answer must not break the fields either.
+func TestStrangeResultsGiveNoBrokenFields(t *testing.T) {
+	for _, l := range []ratelimit.Limit{
+		{},
+		{Name: "ä", Tokens: 1, Per: 1, Burst: 1},
+		{Name: "x", Tokens: -7, Per: -7, Burst: -7},
+		{Name: "x", Tokens: math.MaxInt64, Per: 1, Burst: math.MaxInt64},
+		{Name: "x", Tokens: 1, Per: math.MaxInt64, Burst: math.MaxInt64},
+	} {
+		p := newPolicy(l)
+		for _, res := range []ratelimit.Result{
+			{Allowed: true, Remaining: math.MaxInt64, ResetAfter: math.MaxInt64, Limit: l},
+			{Allowed: true, Remaining: -1, ResetAfter: -1, Limit: l},
+			{RetryAfter: math.MaxInt64, Limit: l},
+			{RetryAfter: -5, Limit: l},
+		} {
+			h := http.Header{}
+			p.setFields(h, res)
+			for field := range h {
+				if v := h.Get(field); strings.Contains(v, "=-") || strings.ContainsAny(v, "ä") || !strings.HasPrefix(v, `"`) {
+					t.Errorf("%+v, %+v: %s: %s", l, res, field, v)
+				}
+			}
+		}
+	}
+}
+
+// unquote reads a String of a structured field (RFC 9651, section 4.2.5).
+func unquote(s string) (string, bool) {
+	s, ok := strings.CutPrefix(s, `"`)
+	var b strings.Builder
+	for i := 0; ok && i < len(s); i++ {
+		switch {
+		case s[i] == '"':
+			return b.String(), i == len(s)-1
+		case s[i] == '\\':
+			i++
+			if i == len(s) || s[i] != '"' && s[i] != '\\' {
+				return "", false
+			}
+		case s[i] < ' ' || s[i] > '~':
+			return "", false
+		}
+		b.WriteByte(s[i])
+	}
+	return "", false
+}
+
+func FuzzString(f *testing.F) {
+	for _, seed := range []string{"", "default", `"`, `\`, `a\"b`, "ä", "\n", "\x7f"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		quoted, ok := appendString(nil, s)
+		if printable := strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0; ok != printable {
+			t.Fatalf("%q: %v", s, ok)
+		}
+		if back, valid := unquote(string(quoted)); ok && (!valid || back != s) {
+			t.Errorf("%q became %s, which is %q (%v)", s, quoted, back, valid)
+		}
+	})
+}
