@@ -1,0 +1,122 @@
+package telemetrytest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/joist-go/joist"
+	"github.com/joist-go/joist/breaker"
+	"github.com/joist-go/joist/cache"
+	"github.com/joist-go/joist/pool"
+	"github.com/joist-go/joist/pool/bulkhead"
+	"github.com/joist-go/joist/pool/flight"
+	"github.com/joist-go/joist/ratelimit"
+	"github.com/joist-go/joist/retry"
+	"github.com/joist-go/joist/retry/retryhttp"
+)
+
+var (
+	errOutage = errors.New("outage")
+	quiet     = slog.New(slog.DiscardHandler)
+)
+
+// useEverything makes one block of each kind and has each record what only a call records. The blocks live until
+// release is called.
+func useEverything(t *testing.T, m meters) (release func()) {
+	t.Helper()
+	limits := []ratelimit.Limit{ratelimit.PerSecond(1).Named("burst")}
+	kept := []any{
+		joist.Must(ratelimit.New(ratelimit.Options{Limits: limits, MeterProvider: m})),
+		joist.Must(ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{Limits: limits, MeterProvider: m})),
+		joist.Must(breaker.New(breaker.Options{MeterProvider: m})),
+		joist.Must(breaker.NewKeyed(breaker.KeyedOptions[string]{Options: breaker.Options{MeterProvider: m}})),
+		joist.Must(bulkhead.New(bulkhead.Options{Limit: bulkhead.Fixed(1), MeterProvider: m})),
+		joist.Must(flight.New[string, int](flight.Options{MeterProvider: m})),
+		useCache(t, m),
+		useRetry(t, m),
+		useRetryHTTP(t, m),
+		usePool(t, m),
+	}
+	return func() { runtime.KeepAlive(kept) }
+}
+
+// useCache has loads end in every way.
+func useCache(t *testing.T, m meters) any {
+	t.Helper()
+	loads := map[string]func(context.Context) (int, error){
+		"ok":        func(context.Context) (int, error) { return 1, nil },
+		"not_found": func(context.Context) (int, error) { return 0, cache.ErrNotFound },
+		"error":     func(context.Context) (int, error) { return 0, errOutage },
+		"timeout":   func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() },
+		"panic":     func(context.Context) (int, error) { panic("boom") },
+	}
+	c := joist.Must(cache.New(cache.Options[string, int]{
+		Load: func(ctx context.Context, key string) (int, error) { return loads[key](ctx) },
+		TTL:  time.Minute, LoadTimeout: 20 * time.Millisecond, MeterProvider: m, Logger: quiet,
+	}))
+	closed(t, c.Close)
+	for key := range loads {
+		func() {
+			defer func() { _ = recover() }() // the load's panic
+			_, _ = c.Get(t.Context(), key)   // the outcome is what counts
+		}()
+	}
+	return c
+}
+
+func useRetry(t *testing.T, m meters) any {
+	t.Helper()
+	p := joist.Must(retry.New(retry.Options{Backoff: retry.Exponential(time.Microsecond, time.Millisecond), MeterProvider: m}))
+	if err := p.Do(t.Context(), func(context.Context) error { return errOutage }); !errors.Is(err, errOutage) {
+		t.Error(err)
+	}
+	return p
+}
+
+func useRetryHTTP(t *testing.T, m meters) any {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	defer server.Close()
+	transport := joist.Must(retryhttp.New(retryhttp.Options{Options: retry.Options{
+		Backoff: retry.Exponential(time.Microsecond, time.Millisecond), MeterProvider: m,
+	}}))
+	resp, err := (&http.Client{Transport: transport}).Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	return transport
+}
+
+// usePool runs enough tasks that some are sampled.
+func usePool(t *testing.T, m meters) any {
+	t.Helper()
+	p := joist.Must(pool.New(pool.Options{MeterProvider: m}))
+	for range 1000 {
+		if err := p.Go(t.Context(), func(context.Context) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closed(t, p.Close)
+	if err := p.Close(t.Context()); err != nil { // all tasks have run
+		t.Error(err)
+	}
+	return p
+}
+
+func closed(t *testing.T, stop func(context.Context) error) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}
