@@ -157,7 +157,7 @@ func TestTimeThatStepsBackGivesNothingBack(t *testing.T) {
 }
 
 func TestTimeStandsStillOutsideOfItsRange(t *testing.T) {
-	for _, l := range []Limit{PerSecond(1), PerSecond(16), PerSecond(1_000_003), Limit{Tokens: 1, Per: 1 << 61, Burst: 1}} {
+	for _, l := range []Limit{PerSecond(1), PerSecond(16), PerSecond(1_000_003), {Tokens: 1, Per: 1 << 61, Burst: 1}} {
 		for _, ns := range []int64{math.MinInt64, -1, math.MaxInt64} {
 			p := newPair(l)
 			burst := p.b.burst

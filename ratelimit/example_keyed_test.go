@@ -76,7 +76,7 @@ func ExampleTaker() {
 	perUser := joist.Must(ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{
 		Limits: []ratelimit.Limit{ratelimit.PerHour(1)},
 	}))
-	var taker ratelimit.Taker = ratelimit.TakerOf(perUser)
+	taker := ratelimit.TakerOf(perUser)
 	for range 2 {
 		res, err := taker.Take(context.Background(), "ann", 1)
 		fmt.Println(res.Allowed, err)

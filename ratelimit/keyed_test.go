@@ -3,8 +3,8 @@ package ratelimit_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,7 +74,7 @@ func TestNeitherAPeekNorWhatNeverFitsMakesABucket(t *testing.T) {
 func TestAKeyedWithoutALimitKeepsNoKeys(t *testing.T) {
 	all, none := newKeyed(t, ratelimit.Unlimited(), 0), newKeyed(t, ratelimit.None(), 0)
 	for i := range 100 {
-		key := fmt.Sprint(i)
+		key := strconv.Itoa(i)
 		if r, err := all.Take(key, math.MaxInt64); err != nil || !r.Allowed {
 			t.Fatalf("Unlimited: %+v, %v", r, err)
 		}

@@ -24,7 +24,7 @@ func ExampleMiddleware() {
 	for range 3 {
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
-		fmt.Printf("%d %s %q\n", w.Code, w.Header().Get("RateLimit"), w.Header().Get("Retry-After"))
+		fmt.Printf("%d %s %q\n", w.Code, w.Header().Get("Ratelimit"), w.Header().Get("Retry-After"))
 	}
 	// Output:
 	// 200 "default";r=1;t=1800 ""

@@ -34,7 +34,8 @@ func newPolicy(limit ratelimit.Limit) *policy {
 	}
 	p.name = string(name)
 	quota, window := quotaOf(limit)
-	field := append(name, ";q="...)
+	field := name
+	field = append(field, ";q="...)
 	field = strconv.AppendInt(field, min(quota, maxInteger), 10)
 	if window > 0 {
 		field = append(field, ";w="...)
@@ -81,8 +82,34 @@ func inflow(tokens int64, limit ratelimit.Limit) (down, up time.Duration, ok boo
 	return down, up, true
 }
 
+// values holds the values of all fields of one answer, so that they cost one allocation.
+type values [4]string
+
+// The places in values.
+const (
+	policyValue = iota
+	limitValue
+	retryAfterValue
+	contentTypeValue
+)
+
+// set sets a field.
+func (v *values) set(h http.Header, field string, place int, value string) {
+	v[place] = value
+	h[field] = v[place : place+1 : place+1] // whoever appends to it gets a copy
+}
+
+// add adds a member to a field that is a list.
+func (v *values) add(h http.Header, field string, place int, value string) {
+	if old := h[field]; len(old) > 0 {
+		h[field] = append(old, value)
+		return
+	}
+	v.set(h, field, place, value)
+}
+
 // setFields sets the fields for an answer and returns the t of RateLimit, 0 when it has none.
-func (p *policy) setFields(h http.Header, res ratelimit.Result) (more int64) {
+func (p *policy) setFields(h http.Header, v *values, res ratelimit.Result) (more int64) {
 	if p.field == "" {
 		return 0
 	}
@@ -94,8 +121,8 @@ func (p *policy) setFields(h http.Header, res ratelimit.Result) (more int64) {
 		field = append(field, ";t="...)
 		field = strconv.AppendInt(field, more, 10)
 	}
-	add(h, policyField, p.field)
-	add(h, limitField, string(field))
+	v.add(h, policyField, policyValue, p.field)
+	v.add(h, limitField, limitValue, string(field))
 	return more
 }
 
@@ -109,14 +136,6 @@ func untilMore(res ratelimit.Result) time.Duration {
 		return 0
 	}
 	return max(0, res.ResetAfter-after)
-}
-
-func add(h http.Header, field, value string) {
-	h[field] = append(h[field], value)
-}
-
-func setRetryAfter(h http.Header, seconds int64) {
-	h["Retry-After"] = []string{strconv.FormatInt(seconds, 10)}
 }
 
 // seconds returns d in seconds, rounded up.

@@ -71,7 +71,7 @@ func TestStrangeResultsGiveNoBrokenFields(t *testing.T) {
 			{RetryAfter: -5, Limit: l},
 		} {
 			h := http.Header{}
-			p.setFields(h, res)
+			p.setFields(h, new(values), res)
 			for field := range h {
 				if v := h.Get(field); strings.Contains(v, "=-") || strings.ContainsAny(v, "ä") || !strings.HasPrefix(v, `"`) {
 					t.Errorf("%+v, %+v: %s: %s", l, res, field, v)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -34,7 +35,7 @@ type Options struct {
 // o.Key or the handler is nil, or if o.Name is not valid.
 //
 // The request's context is passed to the taker and the handler. The fields are set before the handler runs, which may
-// change them. A panic of the handler is not touched. The price of an allowed request is that of the take and 3
+// change them. A panic of the handler is not touched. The price of an allowed request is that of the take and 2
 // allocations.
 func Middleware(taker ratelimit.Taker, o Options) func(http.Handler) http.Handler {
 	f := options.Check("joist/ratelimithttp", "Options")
@@ -82,9 +83,14 @@ func (h *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := h.policy(res.Limit)
-	more := p.setFields(w.Header(), res)
+	v := new(values)
+	more := p.setFields(w.Header(), v, res)
 	if !res.Allowed {
-		h.refuse(w, r, p, res, more)
+		if !res.Never {
+			v.set(w.Header(), "Retry-After", retryAfterValue, strconv.FormatInt(max(seconds(res.RetryAfter), more, 1), 10))
+		}
+		telemetry.Event(r.Context(), "joist.ratelimit.limited", h.name, attribute.String("joist.ratelimit.limit", res.Limit.Name))
+		writeProblem(w, v, http.StatusTooManyRequests, p.problem)
 		return
 	}
 	h.next.ServeHTTP(w, r)
@@ -100,17 +106,9 @@ func (h *limited) policy(limit ratelimit.Limit) *policy {
 	return p
 }
 
-func (h *limited) refuse(w http.ResponseWriter, r *http.Request, p *policy, res ratelimit.Result, more int64) {
-	telemetry.Event(r.Context(), "joist.ratelimit.limited", h.name, attribute.String("joist.ratelimit.limit", res.Limit.Name))
-	if !res.Never {
-		setRetryAfter(w.Header(), max(seconds(res.RetryAfter), more, 1))
-	}
-	writeProblem(w, http.StatusTooManyRequests, p.problem)
-}
-
 func (h *limited) unavailable(w http.ResponseWriter, r *http.Request, err error) {
 	if gone := r.Context().Err(); gone == nil || !errors.Is(err, gone) {
 		h.log.Warn(context.WithoutCancel(r.Context()), "take failed", err)
 	}
-	writeProblem(w, http.StatusServiceUnavailable, unavailable)
+	writeProblem(w, new(values), http.StatusServiceUnavailable, unavailable)
 }

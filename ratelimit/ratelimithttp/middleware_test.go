@@ -16,6 +16,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	nooptrace "go.opentelemetry.io/otel/trace/noop"
+
 	"github.com/joist-go/joist/ratelimit"
 	"github.com/joist-go/joist/ratelimit/ratelimithttp"
 )
@@ -93,7 +97,7 @@ func TestAClientAboveItsLimitIsRefusedAndOthersAreNot(t *testing.T) {
 			t.Errorf("Retry-After is %q, want 20 minutes", a.header.Get("Retry-After"))
 		}
 	}
-	if a := get(t, modest, server.URL); a.status != http.StatusOK || a.header.Get("RateLimit") != `"default";r=2;t=1200` {
+	if a := get(t, modest, server.URL); a.status != http.StatusOK || a.header.Get("Ratelimit") != `"default";r=2;t=1200` {
 		t.Errorf("the other client: %+v", a)
 	}
 }
@@ -113,8 +117,8 @@ func TestTheAnswerTellsPolicyAndState(t *testing.T) {
 		} {
 			time.Sleep(want.sleep)
 			w := serve(h, "192.0.2.1:1234")
-			if w.Code != want.status || w.Header().Get("RateLimit") != want.state ||
-				w.Header().Get("RateLimit-Policy") != want.policy || w.Header().Get("Retry-After") != want.retryAfter {
+			if w.Code != want.status || w.Header().Get("Ratelimit") != want.state ||
+				w.Header().Get("Ratelimit-Policy") != want.policy || w.Header().Get("Retry-After") != want.retryAfter {
 				t.Errorf("answer %d: %d %v, want %+v", i, w.Code, w.Header(), want)
 			}
 		}
@@ -135,8 +139,8 @@ func TestARefusalIsAProblemAndSaysWhenToComeBack(t *testing.T) {
 		for field, want := range map[string]string{
 			"Content-Type":     "application/problem+json",
 			"Retry-After":      "2",
-			"RateLimit":        `"a \"daily\\\" <quota>";r=0;t=2`,
-			"RateLimit-Policy": `"a \"daily\\\" <quota>";q=1;w=2`,
+			"Ratelimit":        `"a \"daily\\\" <quota>";r=0;t=2`,
+			"Ratelimit-Policy": `"a \"daily\\\" <quota>";q=1;w=2`,
 		} {
 			if got := w.Header().Get(field); got != want {
 				t.Errorf("%s is %s, want %s", field, got, want)
@@ -160,12 +164,12 @@ func TestARefusalIsAProblemAndSaysWhenToComeBack(t *testing.T) {
 
 func TestALimitWithoutANumberHasNoneInItsFields(t *testing.T) {
 	w := serve(limit(t, ratelimit.Unlimited(), hello), "192.0.2.1:1")
-	if w.Code != http.StatusOK || w.Header().Get("RateLimit") != "" || w.Header().Get("RateLimit-Policy") != "" {
+	if w.Code != http.StatusOK || w.Header().Get("Ratelimit") != "" || w.Header().Get("Ratelimit-Policy") != "" {
 		t.Errorf("Unlimited: %d %v", w.Code, w.Header())
 	}
 	w = serve(limit(t, ratelimit.None().Named("closed"), hello), "192.0.2.1:1")
 	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "" ||
-		w.Header().Get("RateLimit") != `"closed";r=0` || w.Header().Get("RateLimit-Policy") != `"closed";q=0` {
+		w.Header().Get("Ratelimit") != `"closed";r=0` || w.Header().Get("Ratelimit-Policy") != `"closed";q=0` {
 		t.Errorf("None: %d %v", w.Code, w.Header())
 	}
 }
@@ -174,7 +178,7 @@ func TestMiddlewaresAroundEachOtherTellAllLimits(t *testing.T) {
 	h := limit(t, ratelimit.PerHour(10).Named("outer"), limit(t, ratelimit.PerHour(1).Named("inner"), hello))
 	serve(h, "192.0.2.1:1")
 	w := serve(h, "192.0.2.1:1")
-	policies, states := w.Header().Values("RateLimit-Policy"), w.Header().Values("RateLimit")
+	policies, states := w.Header().Values("Ratelimit-Policy"), w.Header().Values("Ratelimit")
 	if fmt.Sprint(policies) != `["outer";q=10;w=3600 "inner";q=1;w=3600]` || fmt.Sprint(states) != `["outer";r=8;t=360 "inner";r=0;t=3600]` {
 		t.Errorf("%v, %v", policies, states)
 	}
@@ -261,8 +265,35 @@ func TestTheTakerIsAskedForOneTokenOfTheKeyInTheRequestsContext(t *testing.T) {
 	r := httptest.NewRequestWithContext(context.WithValue(t.Context(), mark{}, 1), http.MethodGet, "/path", nil)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
-	if asked != 1 || w.Code != http.StatusOK || w.Header().Get("RateLimit") != "" {
+	if asked != 1 || w.Code != http.StatusOK || w.Header().Get("Ratelimit") != "" {
 		t.Errorf("asked %d times, %d %v: a result without a limit has no fields", asked, w.Code, w.Header())
+	}
+}
+
+// span records its events.
+type span struct {
+	nooptrace.Span
+	events []string
+}
+
+func (*span) IsRecording() bool { return true }
+
+func (s *span) AddEvent(name string, o ...trace.EventOption) {
+	config := trace.NewEventConfig(o...)
+	set := attribute.NewSet(config.Attributes()...)
+	s.events = append(s.events, name+"{"+set.Encoded(attribute.DefaultEncoder())+"}")
+}
+
+func TestARefusalIsAnEventOnTheRequestsSpan(t *testing.T) {
+	s := &span{}
+	taker := ratelimit.TakerOf(newKeyed(t, ratelimit.PerHour(1).Named("hourly")))
+	h := ratelimithttp.Middleware(taker, ratelimithttp.Options{Name: "front", Key: func(*http.Request) string { return "secret" }})(hello)
+	for range 2 {
+		r := httptest.NewRequestWithContext(trace.ContextWithSpan(t.Context(), s), http.MethodGet, "/", nil)
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if want := "[joist.ratelimit.limited{joist.name=front,joist.ratelimit.limit=hourly}]"; fmt.Sprint(s.events) != want {
+		t.Errorf("events %v, want %s", s.events, want)
 	}
 }
 

@@ -40,8 +40,8 @@ func encode(p problem) []byte {
 }
 
 // writeProblem writes an answer. An error of the write means that the client has gone.
-func writeProblem(w http.ResponseWriter, status int, body []byte) {
-	w.Header()["Content-Type"] = []string{"application/problem+json"}
+func writeProblem(w http.ResponseWriter, v *values, status int, body []byte) {
+	v.set(w.Header(), "Content-Type", contentTypeValue, "application/problem+json")
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

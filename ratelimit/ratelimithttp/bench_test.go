@@ -1,0 +1,32 @@
+package ratelimithttp_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/joist-go/joist/ratelimit"
+)
+
+// sink is a response writer that costs nothing.
+type sink struct{ header http.Header }
+
+func (s sink) Header() http.Header         { return s.header }
+func (s sink) Write(b []byte) (int, error) { return len(b), nil }
+func (s sink) WriteHeader(int)             {}
+
+func BenchmarkMiddleware(b *testing.B) {
+	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	for name, l := range map[string]ratelimit.Limit{"allowed": ratelimit.PerSecond(1e9), "denied": ratelimit.PerHour(1)} {
+		b.Run(name, func(b *testing.B) {
+			h := limit(b, l, next)
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			w := sink{make(http.Header)}
+			b.ReportAllocs()
+			for b.Loop() {
+				clear(w.header)
+				h.ServeHTTP(w, r)
+			}
+		})
+	}
+}
