@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/sethvargo/go-limiter/memorystore"
+	"golang.org/x/time/rate"
+
+	"github.com/joist-go/joist/ratelimit"
+)
+
+var ratelimitCases = []benchCase{
+	{name: "allow", about: "takes a token that is there", setup: ratelimitAllow},
+	{name: "deny", about: "asks an empty bucket", setup: ratelimitDeny},
+	{name: "keyed-100k", about: "takes a token that is there, of 100 000 keys in random order", setup: keyedSetup(100_000)},
+	{name: "keyed-1k", about: "takes a token that is there, of 1000 keys in random order", setup: keyedSetup(1000)},
+}
+
+const (
+	plenty      = 500_000_000 // tokens per second: more than anyone takes
+	plentyBurst = 10_000_000
+	keyedTokens = 1_000_000 // of each key: more than anyone takes, and so few a day that no bucket is full again
+	keyedPerDay = 10_000
+)
+
+func ratelimitAllow(env *environment) (lineup, error) {
+	limit := ratelimit.PerSecond(plenty).WithBurst(plentyBurst)
+	return allowLineup(env, limit, rate.NewLimiter(plenty, plentyBurst),
+		fmt.Sprintf("Allow; %d/s, burst %d", plenty, plentyBurst), clockAndCAS())
+}
+
+func ratelimitDeny(env *environment) (lineup, error) {
+	limit := ratelimit.PerHour(1).WithBurst(1)
+	peer := rate.NewLimiter(rate.Every(time.Hour), 1)
+	peer.Allow()
+	return allowLineup(env, limit, peer, "Allow; 1/h, burst 1, empty", clockOnly())
+}
+
+func allowLineup(env *environment, limit ratelimit.Limit, peer *rate.Limiter, text string, floor *contender) (lineup, error) {
+	ours, err := ratelimit.New(ratelimit.Options{
+		Name:           "benchmark",
+		Limits:         []ratelimit.Limit{limit},
+		MeterProvider:  env.sdk.metrics,
+		TracerProvider: env.sdk.traces,
+	})
+	if err != nil {
+		return lineup{}, err
+	}
+	ours.Allow()
+	return lineup{
+		ours: contender{name: "joist", settings: text, loop: func(int) func(int) {
+			return func(n int) {
+				for range n {
+					ours.Allow()
+				}
+			}
+		}},
+		peers: []contender{{name: "x/time/rate", module: "golang.org/x/time", settings: text, loop: func(int) func(int) {
+			return func(n int) {
+				for range n {
+					peer.Allow()
+				}
+			}
+		}}},
+		floor: floor,
+	}, nil
+}
+
+func keyedSetup(keys int) func(*environment) (lineup, error) {
+	return func(env *environment) (lineup, error) { return keyedLineup(env, keys) }
+}
+
+func keyedLineup(env *environment, count int) (lineup, error) {
+	keys := make([]string, count)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("user:%d", i)
+	}
+	ours, err := ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{
+		Name:           "benchmark",
+		Limits:         []ratelimit.Limit{ratelimit.PerDay(keyedPerDay).WithBurst(keyedTokens)},
+		MaxKeys:        2 * count,
+		MeterProvider:  env.sdk.metrics,
+		TracerProvider: env.sdk.traces,
+	})
+	if err != nil {
+		return lineup{}, err
+	}
+	peer, err := memorystore.New(&memorystore.Config{
+		Tokens: keyedTokens, Interval: 24 * time.Hour, SweepInterval: time.Hour, SweepMinTTL: 48 * time.Hour, InitialAlloc: count,
+	})
+	if err != nil {
+		return lineup{}, err
+	}
+	env.cleanup(func() { _ = peer.Close(ctx) })
+	for _, k := range keys {
+		ours.Allow(k)
+		_, _, _, _, _ = peer.Take(ctx, k)
+	}
+	order := shuffled(count)
+	return lineup{
+		ours: contender{
+			name: "joist", settings: fmt.Sprintf("Allow; per key %d a day, burst %d; MaxKeys twice the keys", keyedPerDay, keyedTokens),
+			loop: func(worker int) func(int) {
+				at := worker * count / 3
+				return func(n int) {
+					i := at
+					for range n {
+						ours.Allow(keys[order[i]])
+						if i++; i == count {
+							i = 0
+						}
+					}
+					at = i
+				}
+			},
+		},
+		peers: []contender{{
+			name: "go-limiter", module: "github.com/sethvargo/go-limiter",
+			settings: fmt.Sprintf("memorystore.Take; per key %d a day, map sized for all keys, no sweep meanwhile", keyedTokens),
+			loop: func(worker int) func(int) {
+				at := worker * count / 3
+				return func(n int) {
+					i := at
+					for range n {
+						_, _, _, _, _ = peer.Take(ctx, keys[order[i]])
+						if i++; i == count {
+							i = 0
+						}
+					}
+					at = i
+				}
+			},
+		}},
+	}, nil
+}
+
+// shuffled returns the numbers below n in an order that is random, and the same in every run.
+func shuffled(n int) []int32 {
+	order := make([]int32, n)
+	for i, v := range rand.New(rand.NewPCG(1, 2)).Perm(n) {
+		order[i] = int32(v)
+	}
+	return order
+}
