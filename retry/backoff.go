@@ -50,11 +50,12 @@ func (b Backoff) String() string {
 	return fmt.Sprintf("Exponential(%v, %v)", b.base, b.cap)
 }
 
-// ceiling is the wait before jitter. It compares before it shifts, so that no attempt number can overflow.
+// ceiling is the wait before jitter. It compares before it shifts up, so that no attempt number can overflow: shifted down
+// far enough, the cap is 0.
 func (b Backoff) ceiling(attempt int) time.Duration {
 	b = b.orDefault()
 	shift := max(attempt, 1) - 1
-	if shift >= 63 || b.base > b.cap>>shift {
+	if b.base > b.cap>>shift {
 		return b.cap
 	}
 	return b.base << shift

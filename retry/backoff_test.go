@@ -68,9 +68,11 @@ func TestFullJitterSpreadsOverADelayThatDoubles(t *testing.T) {
 
 func TestTheCapAppliesBeforeTheJitter(t *testing.T) {
 	const limit = 4 * time.Second
-	least, mean, greatest := spread(retry.Exponential(time.Second, limit), 1_000_000_000)
-	if least > limit/20 || greatest > limit || mean > limit*55/100 {
-		t.Errorf("delays reach from %v to %v with a mean of %v: callers at the cap are not spread", least, greatest, mean)
+	for _, attempt := range []int{3, 4, 63, 64, 65, 66, 128, 1_000_000_000, math.MaxInt} {
+		least, mean, greatest := spread(retry.Exponential(time.Second, limit), attempt)
+		if least > limit/20 || greatest > limit || mean < limit*45/100 || mean > limit*55/100 {
+			t.Errorf("attempt %d: delays reach from %v to %v with a mean of %v: not evenly up to the cap", attempt, least, greatest, mean)
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package retry_test
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -210,24 +209,6 @@ func TestAQuietServiceSavesUpToTheBurst(t *testing.T) {
 			t.Errorf("5 calls made %d attempts, want 5 and the burst of 2", got)
 		}
 	})
-}
-
-func TestCallsOfACollectedPolicyStayEarned(t *testing.T) {
-	budget := newBudget(t, retry.BudgetOptions{Ratio: 0.1, Burst: retry.NoBurst})
-	func() { succeedN(t, newPolicy(t, retry.Options{Budget: budget}), 100) }()
-	if got := budget.Stats().Calls; got != 100 {
-		t.Fatalf("%d calls, want 100", got)
-	}
-	for range 100 {
-		runtime.GC()
-		if got := budget.Stats().Calls; got != 100 {
-			t.Fatalf("%d calls after a collection, want 100", got)
-		}
-	}
-	p := newPolicy(t, retry.Options{Budget: budget, MaxAttempts: 2, Backoff: instant})
-	if got := failN(t, p, 1); got != 2 {
-		t.Errorf("%d attempts, want 2", got)
-	}
 }
 
 func TestNoBudgetLetsEveryRetryOut(t *testing.T) {

@@ -68,7 +68,15 @@ func TestTheEstimateFollowsSampledSuccesses(t *testing.T) {
 		if got := p.Stats().TypicalAttempt; got != time.Second {
 			t.Errorf("a typical attempt is %v, want 1s", got)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond)
+		for range 2000 {
+			if err := p.Do(t.Context(), func(context.Context) error { time.Sleep(3 * time.Second); return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := p.Stats().TypicalAttempt; got < 2900*time.Millisecond || got > 3*time.Second {
+			t.Errorf("a typical attempt is %v, want about 3s", got)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 		defer cancel()
 		work, calls := failing(1, errDown)
 		stopped(t, p.Do(ctx, work), retry.ReasonDeadline, 1)
@@ -136,6 +144,65 @@ func TestACallerWhoLeavesDuringAnAttemptGetsNoOther(t *testing.T) {
 		stopped(t, err, retry.ReasonCancelled, 1)
 		if calls != 1 || !errors.Is(err, errDown) || !errors.Is(err, context.Canceled) {
 			t.Errorf("%d calls, %v", calls, err)
+		}
+	})
+}
+
+func TestACallerWhoLeavesDuringTheLastAttemptIsToldSo(t *testing.T) {
+	p := newPolicy(t, retry.Options{MaxAttempts: 2, Backoff: instant})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	err := p.Do(ctx, func(ctx context.Context) error {
+		if retry.Attempt(ctx) == 2 {
+			cancel()
+		}
+		return errDown
+	})
+	stopped(t, err, retry.ReasonCancelled, 2)
+}
+
+func TestADeadlineThatPassesDuringAnAttemptIsTheReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := p.Do(ctx, func(ctx context.Context) error { <-ctx.Done(); return errDown })
+		stopped(t, err, retry.ReasonDeadline, 1)
+		if !errors.Is(err, errDown) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v lacks its causes", err)
+		}
+		if err := p.Do(ctx, func(context.Context) error { return nil }); err != context.DeadlineExceeded { //nolint:errorlint // as it is
+			t.Errorf("got %v, want ctx.Err() as it is", err)
+		}
+		if s := p.Stats(); s.Deadline != 2 || s.Cancelled != 0 {
+			t.Errorf("stats are %+v", s)
+		}
+	})
+}
+
+// deaf is over after a while and never says so on Done, as if it ended at the very moment that a wait does.
+type deaf struct {
+	context.Context
+	over time.Time
+}
+
+func (deaf) Done() <-chan struct{} { return nil }
+
+func (d deaf) Err() error {
+	if time.Now().Before(d.over) {
+		return nil
+	}
+	return context.Canceled
+}
+
+func TestACallerWhoLeavesAsTheWaitEndsGetsNoOtherAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{})
+		work, calls := failing(9, retry.After(errDown, time.Second))
+		err := p.Do(deaf{t.Context(), time.Now().Add(time.Second)}, work)
+		stopped(t, err, retry.ReasonCancelled, 1)
+		if *calls != 1 {
+			t.Errorf("called %d times", *calls)
 		}
 	})
 }

@@ -79,6 +79,16 @@ func TestAHintAboveMaxHintStopsAtOnceWithTheErrorAsItIs(t *testing.T) {
 	}
 }
 
+func TestAHintOfExactlyMaxHintIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{MaxHint: time.Minute})
+		work, calls := failing(1, retry.After(errDown, time.Minute))
+		if err := p.Do(t.Context(), work); err != nil || *calls != 2 {
+			t.Errorf("%d calls, %v", *calls, err)
+		}
+	})
+}
+
 func TestAHintAboveMaxHintAtALaterAttemptIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPolicy(t, retry.Options{Backoff: instant, MaxHint: time.Second})

@@ -95,6 +95,37 @@ func TestTheLastOfMaxAttemptsEndsTheCall(t *testing.T) {
 	})
 }
 
+func TestTheErrorTellsHowLongTheCallWaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{})
+		err := p.Do(t.Context(), func(context.Context) error { return retry.After(errDown, 5*time.Second) })
+		if e := stopped(t, err, retry.ReasonExhausted, 3); e.Waited != 10*time.Second {
+			t.Errorf("waited %v, want 10s", e.Waited)
+		}
+	})
+}
+
+func TestWaitsGrowFromAttemptToAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var longest time.Duration
+		p := newPolicy(t, retry.Options{
+			MaxAttempts: 12, Backoff: retry.Exponential(time.Second, time.Hour), Budget: retry.NoBudget,
+			OnRetry: func(_ context.Context, e retry.Event) {
+				if limit := time.Second << (e.Attempt - 2); e.Waited > limit {
+					t.Errorf("%v before attempt %d, above %v", e.Waited, e.Attempt, limit)
+				}
+				longest = max(longest, e.Waited)
+			},
+		})
+		for range 20 {
+			_ = p.Do(t.Context(), func(context.Context) error { return errDown })
+		}
+		if longest < 500*time.Second {
+			t.Errorf("the longest of 20 waits between 0 and 1024s was %v", longest)
+		}
+	})
+}
+
 func TestUnlimitedAttemptsEndAtTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPolicy(t, retry.Options{MaxAttempts: retry.Unlimited, Budget: retry.NoBudget})
