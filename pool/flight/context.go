@@ -10,9 +10,9 @@ import (
 // context with its channel, its timer and its children is made when somebody first asks for what needs it, or when the
 // load is cancelled. Many loads never ask, and a load of 100 ns would pay more for its context than for itself.
 //
-// It stays exact under [context.Cause] and under derived contexts: both look for the standard context below through
-// Value, and Done, which makes it, comes first wherever it matters. Until it is made the load has not been cancelled
-// and has no cause.
+// It stays exact under [context.Cause] and under derived contexts. Both look among the values for the context that they
+// take cancellation from, and would find the leader's as long as this one's own is not made: but a derived context asks
+// for Done before, which makes it, and Cause for Err, which is nil until it is made.
 type loadContext struct {
 	values context.Context // the leader's: its values count, not its end
 	limit  *limit          // nil: no deadline
@@ -52,11 +52,7 @@ func (c *loadContext) Value(key any) any {
 	if m := c.made.Load(); m != nil {
 		return m.Value(key)
 	}
-	v := c.values.Value(key)
-	if _, isContext := v.(context.Context); isContext {
-		return c.make().Value(key) // package context looks for the leader's cancellation, which is not this one's
-	}
-	return v
+	return c.values.Value(key)
 }
 
 // String keeps a context that is printed from being read field by field while the load runs.

@@ -3,6 +3,7 @@ package flight_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,24 +107,34 @@ func TestADetachedLoadHasADeadlineByDefault(t *testing.T) {
 	}
 }
 
-func TestNoTimerOutlivesItsLoad(t *testing.T) {
-	bubble(t, func(t *testing.T, ctx context.Context) {
-		g := newGroup(t, flight.Options{Timeout: time.Second})
-		var kept context.Context
-		if _, err := g.Do(ctx, "k", func(ctx context.Context) (int, error) {
-			kept = ctx
-			<-time.After(time.Second / 2)
-			return 0, ctx.Err()
-		}); err != nil {
-			t.Fatal(err)
-		}
-		<-time.After(time.Minute)
-		synctest.Wait()
-		if s := g.Stats(); s.Timeouts != 0 {
-			t.Errorf("%+v", s)
-		}
-		if err := kept.Err(); err == context.Canceled {
-			t.Errorf("the context of a load that had not asked for its end: %v", err)
-		}
-	})
+// A timer that runs on would keep the load, its answer and the leader's values in memory until the Timeout.
+func TestALoadThatHasEndedIsCollectedThoughItsDeadlineIsFar(t *testing.T) {
+	for name, load := range map[string]func(context.Context) (int, error){
+		"that has not asked for its end": answers(1),
+		"that has": func(ctx context.Context) (int, error) {
+			child, cancel := context.WithCancel(ctx)
+			defer cancel()
+			return 1, child.Err()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGroup(t, flight.Options{Timeout: time.Hour})
+			value := new([64]byte)
+			collected := make(chan struct{})
+			runtime.AddCleanup(value, func(done chan struct{}) { close(done) }, collected)
+			if _, err := g.Do(context.WithValue(t.Context(), keyOfValue{}, value), "k", load); err != nil {
+				t.Fatal(err)
+			}
+			for range 1000 {
+				runtime.GC()
+				select {
+				case <-collected:
+					return
+				default:
+					runtime.Gosched()
+				}
+			}
+			t.Error("a value of the leader's context was never collected: something holds the load")
+		})
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -250,4 +251,44 @@ func TestAPanicAfterTheTimeoutIsCountedAndLogged(t *testing.T) {
 			t.Errorf("logged %q", log.String())
 		}
 	})
+}
+
+// slow is a log that takes its time.
+type slow struct {
+	slog.Handler
+	gate chan struct{}
+}
+
+func (s slow) Handle(context.Context, slog.Record) error {
+	<-s.gate
+	return nil
+}
+
+func TestCloseWaitsForWhatItsLoadsHaveToTell(t *testing.T) {
+	for name, load := range map[string]func(context.Context) (int, error){
+		"a failure": func(context.Context) (int, error) { return 0, errLoad },
+		"a Timeout": func(context.Context) (int, error) { <-time.After(time.Second); return 0, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, ctx context.Context) {
+				log := slow{slog.NewTextHandler(io.Discard, nil), make(chan struct{})}
+				g := newGroup(t, flight.Options{Timeout: time.Second / 2, Logger: slog.New(log)})
+				g.Go(ctx, "k", load)
+				<-time.After(2 * time.Second)
+				if v, err := g.Do(ctx, "k", answers(2)); v != 2 || err != nil {
+					t.Errorf("the key of a load that is being told of: %d, %v", v, err)
+				}
+				closed := make(chan error, 1)
+				go func() { closed <- g.Close(ctx) }()
+				synctest.Wait()
+				if len(closed) > 0 {
+					t.Error("Close has not waited")
+				}
+				close(log.gate)
+				if err := <-closed; err != nil {
+					t.Errorf("Close: %v", err)
+				}
+			})
+		})
+	}
 }

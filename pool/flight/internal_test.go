@@ -1,0 +1,107 @@
+package flight
+
+import (
+	"context"
+	"runtime"
+	"testing"
+)
+
+// This one fails when a load can be joined between the return of its function and the removal of its key: the lock of
+// the shard is taken meanwhile, which under load may take long.
+func TestALoadWhoseFunctionHasReturnedIsNotJoinedWhileItWaitsForTheLock(t *testing.T) {
+	g, err := New[string, int](Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began, gate := make(chan struct{}), make(chan struct{})
+	g.Go(t.Context(), "k", func(context.Context) (int, error) { close(began); <-gate; return 1, nil })
+	<-began
+	hash := g.table.hash("k")
+	s := g.table.at(hash)
+	s.mu.Lock()
+	c := s.find(hash, "k")
+	if !c.joinable() {
+		t.Error("a load that runs cannot be joined")
+	}
+	close(gate)
+	for !c.ended.Load() { // set before the lock is asked for: this ends though we hold it
+		runtime.Gosched()
+	}
+	if s.find(hash, "k") != c || c.joinable() {
+		t.Error("a load whose function has returned can be joined")
+	}
+	s.mu.Unlock()
+	if v, err := g.Do(context.Background(), "k", func(context.Context) (int, error) { return 2, nil }); v != 2 || err != nil {
+		t.Errorf("the next call: %d, %v", v, err)
+	}
+	if err := g.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A waiter whose context ends at the moment its answer comes takes the answer: it is there, and its load counts on it.
+func TestAWaiterDoesNotLeaveAnAnswerThatIsThere(t *testing.T) {
+	g, err := New[string, int](Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began, gate := make(chan struct{}), make(chan struct{})
+	g.Go(t.Context(), "k", func(context.Context) (int, error) { close(began); <-gate; return 1, nil })
+	<-began
+	hash := g.table.hash("k")
+	s := g.table.at(hash)
+	s.mu.Lock()
+	c := s.find(hash, "k")
+	c.join()
+	s.mu.Unlock()
+	close(gate)
+	if err := g.Close(t.Context()); err != nil { // the answer is there
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	// Without done, only the end of its context can wake the waiter.
+	if v, err := g.wait(ended, ended.Done(), c, nil, false); v != 1 || err != nil {
+		t.Errorf("the waiter got %d, %v, want the answer", v, err)
+	}
+}
+
+// What the table does not list any more, it does not hold: the calls of an idle group are collected.
+func TestTheTableForgetsLoadsThatHaveEndedThoughItHasGrown(t *testing.T) {
+	g, err := New[int, int](Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate := make(chan struct{})
+	const loads = 4000
+	for i := range loads {
+		g.Go(t.Context(), i, func(context.Context) (int, error) { <-gate; return i, nil })
+	}
+	grown := 0
+	for i := range g.table.shards {
+		s := &g.table.shards[i]
+		s.mu.Lock()
+		if len(s.buckets) > firstBuckets {
+			grown++
+		}
+		if s.listed > 2*maxChain*len(s.buckets) {
+			t.Errorf("%d loads in %d buckets", s.listed, len(s.buckets))
+		}
+		s.mu.Unlock()
+	}
+	if grown == 0 {
+		t.Error("no shard has grown")
+	}
+	close(gate)
+	if err := g.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range g.table.shards {
+		s := &g.table.shards[i]
+		for _, c := range append(s.buckets, s.first[0], s.first[1], s.strays) {
+			if c != nil {
+				t.Fatalf("shard %d holds the load of %d", i, c.key)
+			}
+		}
+	}
+}
