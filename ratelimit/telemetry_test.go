@@ -53,21 +53,6 @@ func TestTakesAreExported(t *testing.T) {
 	runtime.KeepAlive(k)
 }
 
-func TestKeysAddNoSeries(t *testing.T) {
-	m := &meters{}
-	k, err := ratelimit.NewKeyed(ratelimit.KeyedOptions[int]{MeterProvider: m, Limits: []ratelimit.Limit{ratelimit.PerHour(1)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for key := range 1_000_000 {
-		k.Allow(key)
-	}
-	if got := m.collect(t); len(got) != 2 {
-		t.Errorf("%d series after a million keys: %v", len(got), got)
-	}
-	runtime.KeepAlive(k)
-}
-
 func TestARefusedDoIsAnEventOnTheCallersSpan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, k := newLimiter(t, ratelimit.Every(2*time.Second).Named("slow")), newKeyed(t, ratelimit.None(), 0)
