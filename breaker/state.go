@@ -266,7 +266,10 @@ func (s *settings) opening(n int) time.Duration {
 	if high <= low {
 		return s.openFor
 	}
-	return min(time.Duration(low+rand.Float64()*(high-low)), s.maxOpenFor)
+	if d := low + rand.Float64()*(high-low); d < high {
+		return time.Duration(d)
+	}
+	return s.maxOpenFor
 }
 
 // addTime adds without overflow: d is not negative.

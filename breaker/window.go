@@ -15,7 +15,7 @@ const (
 	okUnit     = 1 << countBits
 	tagShift   = 2 * countBits
 
-	never = math.MinInt64 / 2 // an epoch before all others, from which one can subtract
+	never = math.MinInt64/2 + 4 // an epoch before all others, from which one can subtract; a multiple of buckets
 )
 
 // window counts the successes and failures of the last ten spans, lock-free, and the totals of what has left it.
@@ -62,7 +62,8 @@ func (w *window) init(span, now int64) {
 	w.settled.Store(settledKey(-1, tagMask)) // not the key of generation 0
 }
 
-func (w *window) word(epoch int64) *atomic.Uint64 { return &w.words[uint64(epoch)%buckets] }
+// word returns the bucket of an epoch, which may be negative: elapsed time need not be positive.
+func (w *window) word(epoch int64) *atomic.Uint64 { return &w.words[uint64(epoch-never)%buckets] }
 
 // add counts one outcome for the generation of tag. It reports whether it landed, which it does not when the window has
 // been reset since, and whether the sum is worth a look: no success can trip a breaker that has seen no failure.
@@ -223,7 +224,7 @@ func counts(word uint64) (ok, failed int64) {
 	return int64(word >> countBits & countMax), int64(word & countMax)
 }
 
-// floorDiv rounds towards negative infinity: elapsed time need not be positive.
+// floorDiv rounds towards negative infinity.
 func floorDiv(a, b int64) int64 {
 	q := a / b
 	if a%b < 0 {

@@ -1,0 +1,163 @@
+package breaker
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+const span = 100 // nanoseconds per bucket, in these tests
+
+func newWindow(now int64) *window {
+	w := new(window)
+	w.init(span, now)
+	return w
+}
+
+func wantSum(t *testing.T, w *window, now int64, ok, failed int64) {
+	t.Helper()
+	w.at(now)
+	if gotOK, gotFailed := w.sum(w.tag >> tagShift); gotOK != ok || gotFailed != failed {
+		t.Fatalf("at %d the window holds %d successes and %d failures, want %d and %d", now, gotOK, gotFailed, ok, failed)
+	}
+}
+
+func wantTotals(t *testing.T, w *window, ok, failed int64) {
+	t.Helper()
+	if gotOK, gotFailed := w.total(true), w.total(false); gotOK != ok || gotFailed != failed {
+		t.Fatalf("in total %d successes and %d failures, want %d and %d", gotOK, gotFailed, ok, failed)
+	}
+}
+
+func TestEachBucketLeavesAfterTenSpans(t *testing.T) {
+	for _, start := range []int64{0, 12345, -1, -987654, math.MinInt64 / 4} {
+		w := newWindow(start)
+		first := floorDiv(start, span) * span
+		for i := range int64(30) {
+			w.add(first+i*span, 0, okUnit)
+			w.add(first+i*span+span-1, 0, failedUnit)
+			n := min(i+1, buckets)
+			wantSum(t, w, first+i*span, n, n)
+			wantTotals(t, w, i+1, i+1)
+		}
+		wantSum(t, w, first+39*span, 0, 0)
+		wantTotals(t, w, 30, 30)
+	}
+}
+
+func TestAnOlderReadingCountsInTheCurrentBucket(t *testing.T) {
+	w := newWindow(0)
+	w.add(50*span, 0, okUnit)
+	w.add(3*span, 0, failedUnit)
+	wantSum(t, w, 50*span, 1, 1)
+	wantSum(t, w, 60*span, 0, 0)
+}
+
+func TestWhileAnotherTurnsTheWindowNobodyWaits(t *testing.T) {
+	w := newWindow(0)
+	w.turning.Lock() // somebody turns, and takes its time
+	if landed, _ := w.add(5*span, 0, okUnit); !landed {
+		t.Fatal("lost")
+	}
+	w.turning.Unlock()
+	wantTotals(t, w, 1, 0)
+}
+
+func TestAnOutcomeOfAnEarlierGenerationDoesNotLand(t *testing.T) {
+	w := newWindow(0)
+	w.add(0, 0, okUnit)
+	w.reset(1)
+	for _, unit := range []uint64{okUnit, failedUnit} {
+		if landed, suspect := w.add(1, 0, unit); landed || suspect {
+			t.Fatal("landed in a window that was reset")
+		}
+	}
+	if w.amend(1, 0) {
+		t.Fatal("amended what was reset")
+	}
+	wantSum(t, w, 1, 0, 0)
+	wantTotals(t, w, 1, 0)
+	if landed, _ := w.add(1, 1, okUnit); !landed {
+		t.Fatal("the new generation does not count")
+	}
+}
+
+func TestAFullBucketKeepsItsRatioAndTheTotals(t *testing.T) {
+	for _, unit := range []uint64{okUnit, failedUnit} {
+		w := newWindow(0)
+		w.words[0].Store(countMax<<countBits | countMax/4)
+		if unit == failedUnit {
+			w.words[0].Store(countMax | countMax/4<<countBits)
+		}
+		before := w.total(true) + w.total(false)
+		w.add(0, 0, unit)
+		if after := w.total(true) + w.total(false); after != before+1 {
+			t.Fatalf("totals went from %d to %d", before, after)
+		}
+		ok, failed := w.sum(0)
+		many, few := max(ok, failed), min(ok, failed)
+		if ratio := float64(many) / float64(few); math.Abs(ratio-4) > 0.001 || many > countMax/2+1 {
+			t.Fatalf("%d and %d", ok, failed)
+		}
+	}
+}
+
+func TestASuccessIsSuspectOnlyWhileItCanTrip(t *testing.T) {
+	w := newWindow(0)
+	suspect := func(now int64, unit uint64) bool {
+		landed, s := w.add(now, 0, unit)
+		if !landed {
+			t.Fatal("did not land")
+		}
+		return s
+	}
+	if suspect(0, okUnit) {
+		t.Error("a success without any failure")
+	}
+	if !suspect(0, failedUnit) || !suspect(0, okUnit) || !suspect(9*span, okUnit) {
+		t.Error("not suspect with a failure in the window")
+	}
+	w.settled.Store(settledKey(9, 0))
+	if suspect(9*span+1, okUnit) {
+		t.Error("a success in a bucket that is settled")
+	}
+	if !suspect(9*span+2, failedUnit) {
+		t.Error("a failure is not suspect")
+	}
+	if !suspect(10*span, okUnit) {
+		t.Error("not suspect after the window has turned")
+	}
+	if suspect(19*span, okUnit) {
+		t.Error("a success when the failures have left")
+	}
+}
+
+func TestConcurrentOutcomesAreCountedOnce(t *testing.T) {
+	const goroutines, each = 8, 3000
+	w := newWindow(0)
+	var clock, landed atomic.Int64
+	var wg sync.WaitGroup
+	for g := range goroutines {
+		wg.Go(func() {
+			for i := range each {
+				now := clock.Add(7)
+				unit := uint64(okUnit)
+				if i%3 == 0 {
+					unit = failedUnit
+				}
+				if ok, _ := w.add(now, 0, unit); ok {
+					landed.Add(1)
+				}
+				if g == 0 && i%100 == 0 {
+					w.amend(now, 0)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if landed.Load() != goroutines*each {
+		t.Errorf("%d of %d landed", landed.Load(), goroutines*each)
+	}
+	wantTotals(t, w, goroutines*each*2/3-each/100, goroutines*each/3+each/100)
+}
