@@ -84,26 +84,3 @@ func TestTheDocumentHoldsTheWholeReport(t *testing.T) {
 		t.Errorf("%d goals missed, want 1", got.missed())
 	}
 }
-
-func TestTheTableHasARowForEachRowAndTellsWhatWasMissed(t *testing.T) {
-	floor := 25.3
-	missed := exampleRow()
-	missed.Pass, missed.Floor = false, &floor
-	compared := exampleRow()
-	compared.Goal = "none"
-	r := report{Machine: "a machine", Rows: []row{exampleRow(), missed, compared}, Noise: []noise{{"cache", 0.014, true}, {"pool", 0.031, true}}}
-	var b strings.Builder
-	if err := r.writeMarkdown(&b); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{
-		"| cache/hit | one | 41 (0) | otter | 63 (1.5) | 0.65 | ≤ 1.00, ≤ 0 allocs | met |\n",
-		"| cache/hit | one | 41 (0) | otter | 63 (1.5) | 0.65 | ≤ 1.00, ≤ 0 allocs | **missed**, floor 25 ns |\n",
-		"| cache/hit | one | 41 (0) | otter | 63 (1.5) | 0.65 | – |  |\n",
-		"Measured on a machine; at most 3 % of the machine was taken by others meanwhile.",
-	} {
-		if !strings.Contains(b.String(), want) {
-			t.Errorf("no %q in\n%s", want, b.String())
-		}
-	}
-}
