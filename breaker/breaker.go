@@ -32,20 +32,18 @@ type Breaker struct {
 	set         *settings
 	tally       *tally
 	notify      func(Transition)
-	keyed       bool
+	keyed       bool        // calls that are out are counted
 	used        atomic.Bool // in a Keyed: asked for since the last look for one to drop
 
 	mu       sync.Mutex // guards all below, and changes of word, refuseUntil and refusal
 	until    int64      // end of an opening
-	openings int        // in a row, without a closing between them
 	probes   []probe    // while half-open
-	out      int        // places taken
-	ok       int        // results of this half-open generation
-	failed   int
-	serial   uint32       // of the latest probe
-	made     []Transition // in this critical section
-	pending  []Transition // not yet told to the listener
-	telling  bool         // the listener runs
+	out      int32      // places taken
+	ok       int32      // results of this half-open generation
+	failed   int32
+	openings int32  // in a row, without a closing between them
+	serial   uint32 // of the latest probe
+	news     *news  // nil when there are none
 }
 
 // New returns a closed breaker. All faults of o are reported at once.

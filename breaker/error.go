@@ -25,9 +25,8 @@ type OpenError struct {
 	// FailureRatio is what opened the breaker, from 0 to 1.
 	FailureRatio float64
 
-	clock clock.Clock
-	until int64 // clock reading at which the breaker goes half-open
-	timed bool  // until is set
+	clock *clock.Clock // nil if there is no until
+	until int64        // clock reading at which the breaker goes half-open
 }
 
 // Error names the breaker, its state, and the time that is left.
@@ -47,7 +46,7 @@ func (e *OpenError) Refused() bool { return true }
 // RetryAfter returns how long it is, from now on, until the breaker lets probes through: the time left of Wait, or 0 when
 // none is left. An OpenError of a half-open breaker, or one that you made, answers Wait.
 func (e *OpenError) RetryAfter() time.Duration {
-	if !e.timed {
+	if e.clock == nil {
 		return e.Wait
 	}
 	return min(max(time.Duration(e.until-e.clock.Now()), 0), e.Wait)

@@ -4,3 +4,10 @@ package breaker
 func PermitGeneration(p *Permit) (generation uint64, probe bool) {
 	return p.ticket >> generationShift, p.serial() != 0
 }
+
+// DroppedTallies returns how many dropped breakers a Keyed still counts one by one.
+func DroppedTallies[K comparable](k *Keyed[K]) int {
+	k.ledger.mu.Lock()
+	defer k.ledger.mu.Unlock()
+	return len(k.ledger.dropped)
+}

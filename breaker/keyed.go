@@ -1,7 +1,6 @@
 package breaker
 
 import (
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -72,13 +71,14 @@ func NewKeyed[K comparable](o KeyedOptions[K]) (*Keyed[K], error) {
 		max:    o.MaxKeys,
 		notify: o.OnStateChange,
 		onKey:  o.OnKeyStateChange,
-		ledger: &ledger{live: make(map[*tally]struct{})},
+		ledger: &ledger{},
 		byKey:  make(map[K]*Breaker),
 	}
 	if k.max == 0 {
 		k.max = DefaultMaxKeys
 	}
 	k.overflow = k.newBreaker(k.notify)
+	k.ledger.overflow = k.overflow.tally
 	observe(o.MeterProvider, o.Name, k, k.ledger, (*Keyed[K]).count)
 	return k, nil
 }
@@ -121,6 +121,7 @@ func (k *Keyed[K]) create(key K) *Breaker {
 	key = ownKey(key)
 	b := k.newBreaker(k.listener(key))
 	b.used.Store(true) // its first call has still to begin
+	k.ledger.seat(place, k.ring[place].breaker, b)
 	k.ring[place] = seat[K]{key, b}
 	k.byKey[key] = b
 	return b
@@ -163,8 +164,6 @@ func (k *Keyed[K]) listener(key K) func(Transition) {
 func (k *Keyed[K]) newBreaker(notify func(Transition)) *Breaker {
 	b := newBreaker(k.set, notify)
 	b.keyed = true
-	k.ledger.add(b.tally)
-	runtime.AddCleanup(b, k.ledger.fold, b.tally)
 	return b
 }
 
@@ -218,38 +217,4 @@ func ownKey[K comparable](key K) K {
 		return any(strings.Clone(s)).(K)
 	}
 	return key
-}
-
-// ledger is the telemetry source of a Keyed: the tallies of its breakers, and what is left of those that were collected.
-// A dropped breaker whose calls are still out, or that somebody kept, stays in live until nobody can count in it.
-type ledger struct {
-	mu     sync.Mutex
-	live   map[*tally]struct{}
-	folded [sourceWords]int64
-}
-
-func (l *ledger) add(t *tally) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.live[t] = struct{}{}
-}
-
-func (l *ledger) fold(t *tally) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.live, t)
-	for word := range l.folded {
-		l.folded[word] += t.Total(word)
-	}
-}
-
-// Total implements telemetry.Source.
-func (l *ledger) Total(word int) int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	sum := l.folded[word]
-	for t := range l.live {
-		sum += t.Total(word)
-	}
-	return sum
 }

@@ -1,15 +1,9 @@
 package breaker
 
 import (
-	"context"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"time"
-
-	"go.opentelemetry.io/otel/trace"
-
-	"github.com/joist-go/joist/internal/telemetry"
 )
 
 // State is what a breaker does with calls.
@@ -59,136 +53,12 @@ const (
 	stateMask       = 1<<stateBits - 1
 	generationShift = 26
 	tagMask         = 1<<(64-tagShift) - 1
-
-	maxPending = 64 // transitions that wait for a listener
 )
 
 func stateOf(word uint64) State { return State(word & stateMask) }
 
 // tagOf returns the part of the generation, in a state word or a ticket, that marks the window's words.
 func tagOf(word uint64) uint64 { return word >> generationShift & tagMask }
-
-// probe is one of the places for calls that a half-open breaker lets out.
-type probe struct {
-	deadline int64  // clock reading at which it is reclaimed
-	serial   uint32 // of the permit that holds it, 0 for none
-}
-
-// settle makes the transitions that time alone has brought about by now, each at the moment that it was due: an opening
-// runs out, hung probes are reclaimed as failures. The caller holds mu.
-func (b *Breaker) settle(now int64) {
-	for {
-		switch stateOf(b.word.Load()) {
-		case Open:
-			if now < b.until {
-				return
-			}
-			b.move(HalfOpen, b.until, 0)
-		case HalfOpen:
-			hung, deadline := b.nextDeadline()
-			if now < deadline {
-				return
-			}
-			b.finishProbe(hung, failure, deadline)
-		default:
-			return
-		}
-	}
-}
-
-// nextDeadline returns the probe that is reclaimed first, and when. The caller holds mu.
-func (b *Breaker) nextDeadline() (place int, deadline int64) {
-	deadline = math.MaxInt64
-	for i, p := range b.probes {
-		if p.serial != 0 && p.deadline < deadline {
-			place, deadline = i, p.deadline
-		}
-	}
-	return place, deadline
-}
-
-// takeProbe takes a place among the probes, if one is free. The caller holds mu, and the breaker is half-open.
-func (b *Breaker) takeProbe(now int64) (serial uint64, free bool) {
-	if b.out == len(b.probes) {
-		return 0, false
-	}
-	b.serial = max((b.serial+1)&serialMask, 1)
-	b.probes[b.placeOf(0)] = probe{deadline: addTime(now, b.set.probeTimeout), serial: b.serial}
-	b.out++
-	if b.out == len(b.probes) {
-		_, deadline := b.nextDeadline()
-		b.refuseUntil.Store(deadline)
-	}
-	return uint64(b.serial), true
-}
-
-// placeOf returns the place of the probe with this serial, -1 if there is none. The caller holds mu.
-func (b *Breaker) placeOf(serial uint32) int {
-	return slices.IndexFunc(b.probes, func(p probe) bool { return p.serial == serial })
-}
-
-// finishProbe frees a place and decides. The caller holds mu, and the breaker is half-open.
-func (b *Breaker) finishProbe(place int, o outcome, at int64) {
-	b.probes[place].serial = 0
-	b.out--
-	b.refuseUntil.Store(math.MinInt64)
-	switch o {
-	case success:
-		b.ok++
-		b.tally.succeeded.Add(1)
-	case failure:
-		b.failed++
-		b.tally.failed.Add(1)
-	case ignored:
-		b.tally.ignored.Add(1)
-	}
-	b.decide(at)
-}
-
-// decide opens a half-open breaker as soon as the ratio over all probes can no longer stay below FailureRatio, and
-// closes it when it has the results of all and did stay below. The caller holds mu.
-func (b *Breaker) decide(at int64) {
-	n := len(b.probes)
-	switch {
-	case float64(b.failed)/float64(n) >= b.set.failureRatio:
-		b.move(Open, at, float64(b.failed)/float64(b.ok+b.failed))
-	case b.ok+b.failed >= n:
-		b.move(Closed, at, float64(b.failed)/float64(n))
-	}
-}
-
-// endProbe counts the outcome of a probe, unless it was reclaimed or the breaker has gone on without it.
-func (b *Breaker) endProbe(p *Permit, o outcome) {
-	now := b.set.clock.Now()
-	b.mu.Lock()
-	b.settle(now)
-	place := -1
-	if p.current() {
-		place = b.placeOf(p.serial())
-	}
-	if place >= 0 {
-		b.finishProbe(place, o, now)
-	} else {
-		p.setPhase(spent) // nothing was counted that could be amended
-		b.tally.late.Add(1)
-	}
-	b.leave(p.ctx)
-}
-
-// amendProbe makes a failure of a probe's success, unless the breaker has gone on.
-func (b *Breaker) amendProbe(p *Permit) {
-	now := b.set.clock.Now()
-	b.mu.Lock()
-	b.settle(now)
-	if p.current() {
-		b.ok--
-		b.failed++
-		b.tally.succeeded.Add(-1)
-		b.tally.failed.Add(1)
-		b.decide(now)
-	}
-	b.leave(p.ctx)
-}
 
 // judge opens a closed breaker if its window says so, after a call with this permit was counted.
 func (b *Breaker) judge(p *Permit, now int64) {
@@ -230,14 +100,14 @@ func (b *Breaker) move(to State, at int64, ratio float64) {
 	refuseUntil := int64(math.MinInt64)
 	switch to {
 	case Open:
-		t.OpenFor = b.set.opening(b.openings)
+		t.OpenFor = b.set.opening(int(b.openings))
 		b.openings++
 		b.probes = nil
 		b.until = addTime(at, int64(t.OpenFor))
 		refuseUntil = b.until
 		b.refusal.Store(&OpenError{
 			Name: b.set.name, State: Open, Wait: t.OpenFor, FailureRatio: ratio,
-			clock: b.set.clock, until: b.until, timed: true,
+			clock: &b.set.clock, until: b.until,
 		})
 	case HalfOpen:
 		last := b.refusal.Load()
@@ -255,7 +125,7 @@ func (b *Breaker) move(to State, at int64, ratio float64) {
 	b.refuseUntil.Store(refuseUntil)
 	b.word.Store(word)
 	b.tally.moves[moveIndex(t.From, to)].Add(1)
-	b.made = append(b.made, t)
+	b.report(t)
 }
 
 // opening returns how long to stay open after the given number of openings in a row: between OpenFor × 2ⁿ and half as
@@ -278,59 +148,4 @@ func addTime(at, d int64) int64 {
 		return math.MaxInt64
 	}
 	return at + d
-}
-
-// leave ends a critical section: it releases mu, and tells of what happened in it.
-func (b *Breaker) leave(ctx context.Context) {
-	made := b.queue()
-	waiting := len(b.pending) > 0 && !b.telling
-	b.mu.Unlock()
-	if len(made) > 0 && trace.SpanFromContext(ctx).IsRecording() {
-		for _, t := range made {
-			telemetry.Event(ctx, "joist.breaker.transition", t.Name, fromKey.String(t.From.String()), toKey.String(t.To.String()))
-		}
-	}
-	if waiting {
-		b.tell()
-	}
-}
-
-// queue returns the transitions of this critical section, which from now on wait for the listener. The caller holds mu.
-func (b *Breaker) queue() []Transition {
-	made := b.made
-	b.made = nil
-	if b.notify != nil && len(made) > 0 {
-		b.pending = append(b.pending, made...)
-		b.pending = b.pending[max(len(b.pending)-maxPending, 0):]
-	}
-	return made
-}
-
-// tell hands the waiting transitions to the listener in order. One goroutine tells at a time, so a listener that calls
-// the breaker, and brings about another change, is told of that when it has returned.
-func (b *Breaker) tell() {
-	returned := false
-	defer func() {
-		if !returned { // the listener panicked or exited the goroutine: the others wait still
-			b.mu.Lock()
-			b.telling = false
-			more := len(b.pending) > 0
-			b.mu.Unlock()
-			if more {
-				b.tell()
-			}
-		}
-	}()
-	b.mu.Lock()
-	for !b.telling && len(b.pending) > 0 {
-		t := b.pending[0]
-		b.pending = b.pending[1:]
-		b.telling = true
-		b.mu.Unlock()
-		b.notify(t)
-		b.mu.Lock()
-		b.telling = false
-	}
-	b.mu.Unlock()
-	returned = true
 }

@@ -43,7 +43,7 @@ func (b *Breaker) Stats() Stats {
 		s.RetryAfter = time.Duration(b.until - now)
 	case HalfOpen:
 		s.WindowCalls, s.WindowFailures = int64(b.ok+b.failed), int64(b.failed)
-		s.Probing = b.out
+		s.Probing = int(b.out)
 	}
 	b.leave(context.Background())
 	if s.WindowCalls > 0 {
@@ -55,7 +55,7 @@ func (b *Breaker) Stats() Stats {
 	s.Late = t.late.Load()
 	for i, m := range legalMoves {
 		if m.to == Open {
-			s.Opened += t.moves[i].Load()
+			s.Opened += int64(t.moves[i].Load())
 		}
 	}
 	return s

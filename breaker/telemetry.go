@@ -54,7 +54,7 @@ type tally struct {
 	ignored, late atomic.Int64
 	refused       atomic.Int64    // of a breaker without a refusals cell
 	refusals      *telemetry.Cell // striped, for refusing is hot on all cores when a dependency is down; nil in a Keyed
-	moves         [len(legalMoves)]atomic.Int64
+	moves         [len(legalMoves)]atomic.Uint32
 	out           atomic.Int32 // calls that are out; counted in a Keyed only
 }
 
@@ -73,7 +73,7 @@ func (t *tally) Total(word int) int64 {
 		}
 		return t.refused.Load()
 	default:
-		return t.moves[word-wordMoves].Load()
+		return int64(t.moves[word-wordMoves].Load())
 	}
 }
 

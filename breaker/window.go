@@ -51,7 +51,6 @@ type window struct {
 	succeeded, failed atomic.Int64 // totals of what is no longer in words
 
 	turning sync.Mutex // held for a turn or a reset, never while anything else runs
-	tag     uint64     // of all words, in its place; guarded by turning
 }
 
 // init makes an empty window whose current bucket is the one of now.
@@ -123,7 +122,8 @@ func (w *window) turn(now int64) int64 {
 		return last
 	}
 	for epoch := max(last, next-buckets) + 1; epoch <= next; epoch++ {
-		w.retire(w.word(epoch))
+		word := w.word(epoch)
+		w.retire(word, word.Load()>>tagShift) // only a reset changes tags, and that waits for turning
 	}
 	w.epoch.Store(next)
 	return next
@@ -133,16 +133,15 @@ func (w *window) turn(now int64) int64 {
 func (w *window) reset(tag uint64) {
 	w.turning.Lock()
 	defer w.turning.Unlock()
-	w.tag = tag << tagShift
 	w.lastFailure.Store(never)
 	for i := range w.words {
-		w.retire(&w.words[i])
+		w.retire(&w.words[i], tag)
 	}
 }
 
-// retire moves the counts of a word to the totals. The caller holds turning.
-func (w *window) retire(word *atomic.Uint64) {
-	ok, failed := counts(word.Swap(w.tag))
+// retire moves the counts of a word to the totals, and gives it a tag. The caller holds turning.
+func (w *window) retire(word *atomic.Uint64, tag uint64) {
+	ok, failed := counts(word.Swap(tag << tagShift))
 	w.succeeded.Add(ok)
 	w.failed.Add(failed)
 }

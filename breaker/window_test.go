@@ -18,7 +18,7 @@ func newWindow(now int64) *window {
 func wantSum(t *testing.T, w *window, now int64, ok, failed int64) {
 	t.Helper()
 	w.at(now)
-	if gotOK, gotFailed := w.sum(w.tag >> tagShift); gotOK != ok || gotFailed != failed {
+	if gotOK, gotFailed := w.sum(w.words[0].Load() >> tagShift); gotOK != ok || gotFailed != failed {
 		t.Fatalf("at %d the window holds %d successes and %d failures, want %d and %d", now, gotOK, gotFailed, ok, failed)
 	}
 }
