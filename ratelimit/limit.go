@@ -110,7 +110,7 @@ func checkLimits(f *options.Faults, limits []Limit) {
 		f.Missing("Limits")
 		return
 	}
-	f.Require(len(limits) == 1, "len(Limits)", len(limits), "must be 1: several limits in one block are not supported")
+	f.Require(len(limits) == 1, "Limits", limits, "must hold exactly one limit: several in one block are not supported")
 	for i, l := range limits {
 		l.check(f, fmt.Sprintf("Limits[%d].", i))
 	}

@@ -38,7 +38,7 @@ var invalid = []struct {
 }{
 	{"Name", func(name *string, _ *[]ratelimit.Limit, _ *int) { *name = "a\nb" }, `"a\nb", but must be at most 128 bytes`},
 	{"Limits", set(), "not set, but it is required"},
-	{"len(Limits)", set(ratelimit.PerSecond(1), ratelimit.PerHour(1)), "2, but must be 1"},
+	{"Limits", set(ratelimit.PerSecond(1), ratelimit.PerHour(1)), "burst 1], but must hold exactly one limit"},
 	{"Limits[0].Name", set(ratelimit.PerSecond(1).Named("täglich")), "printable ASCII"},
 	{"Limits[0].Name", set(ratelimit.PerSecond(1).Named("a\tb")), "printable ASCII"},
 	{"Limits[0].Name", set(ratelimit.PerSecond(1).Named(strings.Repeat("a", 129))), "at most 128"},
@@ -94,7 +94,7 @@ func TestNewReportsAllFaultsAtOnce(t *testing.T) {
 		Limits:  []ratelimit.Limit{{Name: "ä", Tokens: -3, Per: -1, Burst: -4}, {}},
 		MaxKeys: -1,
 	})
-	expect(t, true, err, ".Name is", ".len(Limits) is", ".Limits[0].Name is", ".Limits[0].Tokens is", ".Limits[0].Per is",
+	expect(t, true, err, ".Name is", ".Limits is", ".Limits[0].Name is", ".Limits[0].Tokens is", ".Limits[0].Per is",
 		".Limits[0].Burst is", ".Limits[1].Tokens is", ".Limits[1].Per is", ".MaxKeys is")
 }
 
