@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -83,13 +84,14 @@ func (svc *service) serve(w http.ResponseWriter, r *http.Request, id int64) {
 		svc.fail(w, r, err)
 		return
 	}
+	own := &[...]string{strconv.FormatInt(int64(entry.Age/time.Second), 10), svc.cacheControl(entry), cacheStatus(entry)}
 	h := w.Header()
 	h["Content-Type"] = jsonType
 	h["Etag"] = entry.Value.etag
-	h["Cache-Control"] = []string{svc.cacheControl(entry)}
-	h["Age"] = []string{strconv.FormatInt(int64(entry.Age/time.Second), 10)}
-	h["Cache-Status"] = []string{cacheStatus(entry)}
-	if strings.Contains(r.Header.Get("If-None-Match"), entry.Value.etag[0]) {
+	h["Age"] = own[0:1:1]
+	h["Cache-Control"] = own[1:2:2]
+	h["Cache-Status"] = own[2:3:3]
+	if slices.ContainsFunc(r.Header["If-None-Match"], func(etags string) bool { return strings.Contains(etags, entry.Value.etag[0]) }) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}

@@ -86,7 +86,10 @@ func (svc *service) traced(pattern string, next http.Handler) http.Handler {
 		trace.WithAttributes(attribute.String("http.route", pattern)),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+		ctx := r.Context()
+		if r.Header["Traceparent"] != nil {
+			ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+		}
 		ctx, span := tracer.Start(ctx, "GET "+pattern, opts...)
 		defer span.End()
 		if !span.IsRecording() {

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"math/big"
@@ -19,9 +20,9 @@ import (
 )
 
 const (
-	upstreamAddrEnv = "USERS_TEST_UPSTREAM_ADDR" // where to listen, a free port if empty
-	upstreamCertEnv = "USERS_TEST_UPSTREAM_CERT" // where the tls kind writes its certificate
-	bareBodyEnv     = "USERS_TEST_UPSTREAM_BODY" // what the bare kind answers
+	upstreamAddrEnv = "USERS_TEST_UPSTREAM_ADDR"   // where to listen, a free port if empty
+	upstreamCertEnv = "USERS_TEST_UPSTREAM_CERT"   // where the tls kind writes its certificate
+	bareAnswerEnv   = "USERS_TEST_UPSTREAM_ANSWER" // what the bare kind answers, in JSON
 )
 
 // The odd kind answers each of these users in a way of its own.
@@ -50,7 +51,7 @@ func serveTestUpstream(kind string) {
 	server := &http.Server{Handler: u, ReadHeaderTimeout: 5 * time.Second}
 	switch kind {
 	case "bare":
-		server.Handler = bareHandler([]byte(os.Getenv(bareBodyEnv)))
+		server.Handler = bareHandler(os.Getenv(bareAnswerEnv))
 	case "close":
 		server.SetKeepAlivesEnabled(false)
 	case "tls":
@@ -62,12 +63,25 @@ func serveTestUpstream(kind string) {
 	panic(server.Serve(listener))
 }
 
-// bareHandler writes bytes, as little as a handler can do.
-func bareHandler(body []byte) http.Handler {
+// bareHandler writes one answer, header fields and all: as little as a handler can do.
+func bareHandler(encoded string) http.Handler {
+	var a bareAnswer
+	if err := json.Unmarshal([]byte(encoded), &a); err != nil {
+		panic(err)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(body)
+		h := w.Header()
+		for name, values := range a.Header {
+			h[name] = values
+		}
+		_, _ = w.Write(a.Body)
 	})
+}
+
+// bareAnswer is what the bare kind answers, whatever it is asked.
+type bareAnswer struct {
+	Header http.Header
+	Body   []byte
 }
 
 type testUpstream struct {
