@@ -1,9 +1,6 @@
 package pool
 
-import (
-	"context"
-	"runtime"
-)
+import "context"
 
 // Close takes no more tasks, and returns nil once those it has taken have ended and all workers have left. Callers that
 // wait for a place get a [*ClosedError] at once.
@@ -30,35 +27,60 @@ func (p *Pool) Close(ctx context.Context) error {
 	}
 }
 
-// close lets the workers come to an end. See Pool for the protocol.
 func (p *Pool) close() {
 	p.closed.Store(true)
 	close(p.closing)
-	for p.came.Total(0)&cameMask != 0 {
-		runtime.Gosched()
+	p.finish()
+}
+
+// finish lets the workers leave if nothing is under way and nothing will come. See Pool for the protocol.
+func (p *Pool) finish() {
+	if p.underWay() == 0 && p.drained.CompareAndSwap(false, true) {
+		close(p.tasks)
+		p.leave()
 	}
-	close(p.tasks)
-	p.shut.Store(true)
-	p.leave()
+}
+
+// underWay returns how many calls have come and not ended. It may be too high for a moment. Once closed is set, 0 says
+// that nothing is under way, nor will be.
+func (p *Pool) underWay() int64 {
+	var ended int64
+	for word := range words {
+		ended += p.ended.Total(word)
+	}
+	return p.came.Total(0) - ended
 }
 
 // giveUp takes what is left in the queue, and cancels what runs.
 func (p *Pool) giveUp(cause error) error {
 	e := &CloseError{Name: p.name, Cause: cause}
-	for t := range p.tasks { // closed, so this ends when it is empty
-		fn, dropped := t.job.drop(p)
-		if dropped {
-			e.Dropped++
-		}
-		if fn != nil {
-			e.NotRun = append(e.NotRun, fn)
-		}
+	for e.dropNext(p) {
 	}
-	e.Running = int(p.running())
+	e.Running = int(p.underWay())
 	if e.Running == 0 && e.Dropped == 0 {
 		<-p.done // all workers are idle and on their way out
 		return nil
 	}
 	p.cancel(&ClosedError{Name: p.name})
 	return e
+}
+
+// dropNext drops the next task of p's queue. It returns false if there is none.
+func (e *CloseError) dropNext(p *Pool) bool {
+	select {
+	case t, ok := <-p.tasks:
+		if !ok {
+			return false
+		}
+		fn, dropped := t.drop(p)
+		if dropped {
+			e.Dropped++
+		}
+		if fn != nil {
+			e.NotRun = append(e.NotRun, fn)
+		}
+		return true
+	default:
+		return false
+	}
 }

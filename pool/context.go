@@ -12,14 +12,6 @@ type detached struct {
 	values          context.Context
 }
 
-// detach returns the context for a task of Go. Only a caller's context that may have values costs an allocation.
-func detach(pool, caller context.Context) context.Context {
-	if caller == context.Background() || caller == context.TODO() {
-		return pool
-	}
-	return &detached{pool, caller}
-}
-
 // Value asks the pool's context first. It answers only the key by which package context finds the context that
 // cancels another: the answer of the caller's would tie the task to the caller's end, and give its cause to
 // context.Cause.

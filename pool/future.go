@@ -49,7 +49,7 @@ func Submit[V any](ctx context.Context, p *Pool, fn func(context.Context) (V, er
 		return nil, p.cancelled(err)
 	}
 	f := &Future[V]{fn: fn, ctx: joined{caller: ctx, pool: p.ctx}}
-	if err := p.add(ctx, task{job: f, ctx: &f.ctx}); err != nil {
+	if err := p.add(ctx, f); err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -129,22 +129,22 @@ func (f *Future[V]) settle(v V, err error) {
 	}
 }
 
-func (f *Future[V]) run(ctx context.Context, p *Pool) {
+func (f *Future[V]) run(p *Pool) {
 	var zero V
 	if !f.claim() {
-		p.cell.Inc(wordCancelled) // and settled by whoever did it
+		p.end(wordCancelled) // and settled by whoever did it
 		return
 	}
 	if err := f.ctx.caller.Err(); err != nil {
-		p.cell.Inc(wordCancelled)
+		p.end(wordCancelled)
 		f.settle(zero, err)
 		return
 	}
-	v, err := f.fn(ctx)
+	v, err := f.fn(&f.ctx)
 	if err != nil {
-		p.cell.Inc(wordError)
+		p.end(wordError)
 	} else {
-		p.cell.Inc(wordOK)
+		p.end(wordOK)
 	}
 	f.settle(v, err)
 }
@@ -154,11 +154,11 @@ func (f *Future[V]) takesPanic(*Pool) bool { return true }
 func (f *Future[V]) broke(p *Pool, value any, stack []byte) {
 	var zero V
 	if value == nil {
-		p.cell.Inc(wordGoexit)
+		p.end(wordGoexit)
 		f.settle(zero, ErrGoexit)
 		return
 	}
-	p.cell.Inc(wordPanic)
+	p.end(wordPanic)
 	err := &PanicError{Value: value, Stack: stack}
 	unseen := runtime.AddCleanup(f, unseenPanic, lostPanic{err, p.onPanic})
 	f.unseen = &unseen
@@ -167,10 +167,10 @@ func (f *Future[V]) broke(p *Pool, value any, stack []byte) {
 
 func (f *Future[V]) drop(p *Pool) (func(context.Context), bool) {
 	if !f.claim() {
-		p.cell.Inc(wordCancelled)
+		p.end(wordCancelled)
 		return nil, false
 	}
-	p.cell.Inc(wordDropped)
+	p.end(wordDropped)
 	var zero V
 	f.settle(zero, &ClosedError{Name: p.name})
 	return nil, true

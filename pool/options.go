@@ -56,7 +56,7 @@ type Options struct {
 	Workers int
 
 	// Queue is how many tasks may wait for a worker, 1 to [MaxQueue]. 0 is [DefaultQueue]. [NoQueue] is none. A place
-	// takes 40 bytes, allocated by New.
+	// takes two words of memory, allocated by New.
 	Queue int
 
 	// WhenFull says what becomes of a task that finds no place: [Block] (the default) or [Reject].

@@ -14,24 +14,25 @@ import (
 // Pool runs tasks on a bounded number of workers. It is made with [New] and ended with [Pool.Close]; the zero Pool is
 // not usable. All methods are safe for concurrent use.
 //
-// The queue is a channel: sending to a channel is as cheap as anything that may have to wake a goroutine, callers that
-// wait for a place queue up in order, and an idle worker gets its task handed over. What a channel lacks is a close that
-// senders survive, so callers announce themselves:
+// The queue is a channel: sending to a channel is as cheap as most that may have to wake a goroutine, callers that wait
+// for a place queue up in order, and an idle worker gets its task handed over. What a channel lacks is a close that
+// senders survive, so a pool closes it only when nobody can send any more:
 //
-//   - A call adds one to the lower half of came, on a stripe of its own, looks at closed, sends, and takes the one
-//     away again. Close sets closed, then waits until no call is announced on any stripe, then closes the channel. All
-//     these are sequentially consistent, so a call either sees closed and leaves, or Close sees the call and waits. Calls
-//     that wait for a place are woken by closing and leave, so Close waits for short things only.
-//   - The upper half of came counts calls. Each call ends in exactly one word of cell, so that the calls
-//     minus the ends, minus those in the queue, is the number of running tasks, at no cost for the task. The half may
-//     overflow: the difference is right modulo 2^40.
+//   - A call first counts itself in came, then looks at closed, then sends. What becomes of it, a refusal included, is
+//     counted exactly once, in ended. So came − ended is the number of calls that are under way: on their way into the
+//     queue, in the queue, or running.
+//   - Close sets closed. Whoever counts an end looks at closed afterwards and, if it is set, sums up, ends first. If
+//     came − ended is 0 then, nothing was under way between the two sums, all calls to come see closed, and the channel
+//     is closed. All these are sequentially consistent, so the last end and Close cannot both miss that they are last.
 //
-// A worker is started, before its caller takes its announcement away, when a task is in the queue that nobody took at
-// once and the limit allows; so a queue that is not empty always has a worker.
+// Counting was to be done anyway, so that a safe close costs a load of closed for each call and each end.
+//
+// A worker is started when a task is in the queue that nobody took at once and the limit allows; so a queue that is not
+// empty always has a worker, or a call that is about to start one.
 type Pool struct {
 	tasks   chan task
-	came    *telemetry.Cell // one word; apart from cell, whose words the workers write
-	cell    *telemetry.Cell // what became of tasks
+	came    *telemetry.Cell // one word: calls that came; apart from the cell that the workers write
+	ended   *telemetry.Cell // what became of them
 	workers int32
 	reject  bool
 	clock   clock.Clock
@@ -44,35 +45,22 @@ type Pool struct {
 	runs    *telemetry.Histogram
 
 	closed    atomic.Bool
-	shut      atomic.Bool   // the pool is off the count of live
 	closing   chan struct{} // closed with closed set: wakes callers that wait for a place
 	closeOnce sync.Once
+	drained   atomic.Bool   // the channel is closed, and the pool is off the count of live
 	done      chan struct{} // closed when the last worker has left
 
 	_       [64]byte     // the fields above are hardly ever written, those below are
-	live    atomic.Int32 // workers, and one for the pool until it is closed
+	live    atomic.Int32 // workers, and one for the pool until the channel is closed
+	waiting atomic.Int32 // callers that wait for a place
 	typical atomic.Int64 // moving average of the time of a task in ns, 0 when unknown
 }
 
-// The layout of the word of came.
-const (
-	cameBits  = 24
-	cameMask  = 1<<cameBits - 1      // calls that are announced
-	cameOne   = 1 << cameBits        // one more call
-	cameCycle = 1<<(64-cameBits) - 1 // calls are counted modulo one more
-)
-
-// task is one place in the queue.
-type task struct {
-	job job
-	ctx context.Context // for the job
-	at  int64           // when it came, if its times are taken, else unsampled
-}
-
-// job is what a task runs: a function of Go or a Future.
-type job interface {
+// task is a place in the queue: two words, because a channel copies its elements under its lock. What a task needs
+// beyond its function is behind it.
+type task interface {
 	// run runs the function, counts the outcome, and tells whoever waits.
-	run(ctx context.Context, p *Pool)
+	run(p *Pool)
 	// takesPanic tells whether somebody learns of a panic of the function.
 	takesPanic(p *Pool) bool
 	// broke is called instead when the function panicked with a value, or, with a nil one, ended its goroutine.
@@ -90,7 +78,7 @@ func New(o Options) (*Pool, error) {
 	p := &Pool{
 		tasks:   make(chan task, o.Queue),
 		came:    telemetry.NewCell(1),
-		cell:    telemetry.NewCell(words),
+		ended:   telemetry.NewCell(words),
 		workers: int32(o.Workers),
 		reject:  o.WhenFull == Reject,
 		clock:   clock.New(),
@@ -121,48 +109,37 @@ func (p *Pool) Go(ctx context.Context, fn func(context.Context)) error {
 	if fn == nil {
 		return ErrNilTask
 	}
+	if ctx == context.Background() || ctx == context.TODO() {
+		return p.add(ctx, goTask(fn)) // has no values and no end, and so needs no allocation
+	}
 	if err := ctx.Err(); err != nil {
 		return p.cancelled(err)
 	}
-	return p.add(ctx, task{job: goTask(fn), ctx: detach(p.ctx, ctx)})
+	return p.add(ctx, &boundTask{detached{p.ctx, ctx}, fn})
 }
-
-// sampled is how often the times of a task are taken: of the first task of each stripe and every 64th from there, for
-// three readings of the clock cost more than a small task. Tasks that typically take slowTask or longer are all timed.
-const (
-	sampled   = 64
-	slowTask  = int64(20 * time.Microsecond)
-	unsampled = -1 << 63
-)
 
 // add finds a place for t. See Pool for the protocol.
 func (p *Pool) add(ctx context.Context, t task) error {
-	came := p.came.Word(0)
-	n := came.Add(cameOne + 1)
+	n := p.came.Inc(0)
 	if p.closed.Load() {
-		err := p.refuse(&ClosedError{Name: p.name})
-		came.Add(-1)
-		return err
+		return p.refuse(&ClosedError{Name: p.name})
 	}
-	t.at = unsampled
-	if uint64(n)>>cameBits%sampled == 1 || p.typical.Load() >= slowTask {
-		t.at = p.clock.Now()
+	if n%sampled == 1 || p.typical.Load() >= slowTask {
+		t = p.timed(ctx, t)
 	}
 	select {
 	case p.tasks <- t:
 		if p.live.Load() <= p.workers && len(p.tasks) > 0 {
-			p.start(task{})
+			p.start(nil)
 		}
-		came.Add(-1)
 		return nil
 	default:
-		return p.wait(ctx, t, came)
+		return p.wait(ctx, t)
 	}
 }
 
 // wait is the slow path of add: there is no place now.
-func (p *Pool) wait(ctx context.Context, t task, came *atomic.Int64) error {
-	defer came.Add(-1)
+func (p *Pool) wait(ctx context.Context, t task) error {
 	if p.start(t) {
 		return nil
 	}
@@ -170,6 +147,8 @@ func (p *Pool) wait(ctx context.Context, t task, came *atomic.Int64) error {
 		telemetry.Event(ctx, "joist.pool.full", p.name)
 		return p.refuse(p.full(nil))
 	}
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
 	select {
 	case p.tasks <- t:
 		return nil
@@ -182,19 +161,27 @@ func (p *Pool) wait(ctx context.Context, t task, came *atomic.Int64) error {
 		telemetry.Event(ctx, "joist.pool.full", p.name)
 		return p.refuse(p.full(err))
 	}
-	p.cell.Inc(wordCancelled)
+	p.end(wordCancelled)
 	return err
+}
+
+// end counts what became of a call. See Pool for the protocol.
+func (p *Pool) end(word int) {
+	p.ended.Inc(word)
+	if p.closed.Load() {
+		p.finish()
+	}
 }
 
 // cancelled counts a call whose context had ended before it came.
 func (p *Pool) cancelled(err error) error {
-	p.came.Add(0, cameOne)
-	p.cell.Inc(wordCancelled)
+	p.came.Inc(0)
+	p.end(wordCancelled)
 	return err
 }
 
 func (p *Pool) refuse(err error) error {
-	p.cell.Inc(wordRejected)
+	p.end(wordRejected)
 	return err
 }
 
@@ -207,16 +194,3 @@ func (p *Pool) full(cause error) *FullError {
 
 // maxHint bounds a hint: nobody knows what a queue does in a day.
 const maxHint = 24 * time.Hour
-
-// averageShift makes each timed task weigh an eighth of the average.
-const averageShift = 3
-
-// took moves the average time of a task towards d. Two workers that do so at once may lose one of both, which does an
-// average no harm.
-func (p *Pool) took(d int64) {
-	d = max(d, 1)
-	if old := p.typical.Load(); old != 0 {
-		d = max(old+(d-old)>>averageShift, 1)
-	}
-	p.typical.Store(d)
-}

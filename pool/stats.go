@@ -39,13 +39,13 @@ func (p *Pool) Stats() Stats {
 		Workers:   int(p.started()),
 		Running:   int(p.running()),
 		Queued:    len(p.tasks),
-		OK:        p.cell.Total(wordOK),
-		Errors:    p.cell.Total(wordError),
-		Panics:    p.cell.Total(wordPanic),
-		Goexits:   p.cell.Total(wordGoexit),
-		Cancelled: p.cell.Total(wordCancelled),
-		Rejected:  p.cell.Total(wordRejected),
-		Dropped:   p.cell.Total(wordDropped),
+		OK:        p.ended.Total(wordOK),
+		Errors:    p.ended.Total(wordError),
+		Panics:    p.ended.Total(wordPanic),
+		Goexits:   p.ended.Total(wordGoexit),
+		Cancelled: p.ended.Total(wordCancelled),
+		Rejected:  p.ended.Total(wordRejected),
+		Dropped:   p.ended.Total(wordDropped),
 		Typical:   time.Duration(p.typical.Load()),
 	}
 }
@@ -53,23 +53,14 @@ func (p *Pool) Stats() Stats {
 // started returns how many workers there are.
 func (p *Pool) started() int64 {
 	n := int64(p.live.Load())
-	if !p.shut.Load() {
+	if !p.drained.Load() {
 		n-- // the pool itself
 	}
 	return max(n, 0)
 }
 
-// running returns how many tasks run: the calls that came, without those that are announced, have ended or are queued.
-// It may be too high for a moment, but not too low once no more calls come: see Close.
+// running returns how many tasks run: what is under way and neither queued nor waiting for a place.
 func (p *Pool) running() int64 {
-	came := uint64(p.came.Total(0))
-	left := came>>cameBits - came&cameMask - uint64(len(p.tasks))
-	for word := range words {
-		left -= uint64(p.cell.Total(word))
-	}
-	left &= cameCycle
-	if left > cameCycle/2 { // below 0: read while tasks came
-		return 0
-	}
-	return min(int64(left), p.started())
+	n := p.underWay() - int64(len(p.tasks)) - int64(p.waiting.Load())
+	return min(max(n, 0), p.started())
 }

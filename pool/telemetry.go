@@ -22,7 +22,7 @@ const (
 	words
 )
 
-var tasks = telemetry.Counter{
+var tasksCounter = telemetry.Counter{
 	Name: "joist.pool.tasks", Unit: "{task}",
 	Description: "Tasks given to a pool, by what became of them.",
 	Series: telemetry.Series("joist.pool.outcome",
@@ -53,7 +53,7 @@ var runDuration = telemetry.Durations{
 // observe attaches p's counting words and gauges, and makes its histograms.
 func (p *Pool) observe(o Options) {
 	m := telemetry.NewMeter(o.MeterProvider, ScopeName, o.Name)
-	telemetry.Observe(m, p, p.cell, tasks)
+	telemetry.Observe(m, p, p.ended, tasksCounter)
 	telemetry.ObserveGauges(m, p, func(p *Pool, word int) int64 {
 		switch word {
 		case 0:

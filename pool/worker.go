@@ -3,14 +3,13 @@ package pool
 import (
 	"context"
 	"runtime/debug"
-	"time"
 )
 
-// start starts a worker, with t as its first task unless that is empty, if the limit allows.
+// start starts a worker, with t as its first task unless that is nil, if the limit allows.
 func (p *Pool) start(t task) bool {
 	for {
 		n := p.live.Load()
-		if n > p.workers {
+		if n > p.workers || n == 0 { // at 0 all workers have left for good
 			return false
 		}
 		if p.live.CompareAndSwap(n, n+1) {
@@ -20,34 +19,34 @@ func (p *Pool) start(t task) bool {
 	}
 }
 
-// work is a worker: it runs t, unless that is empty, and then what comes, until the queue is closed and empty.
+// work is a worker: it runs t, unless that is nil, and then what comes, until the queue is closed and empty.
 //
 // A task costs no defer of its own. One whose function panics or ends its goroutine unwinds the worker, and a new
 // worker takes its place. A panic that nobody takes is not recovered: it ends the process with the stack it has.
 func (p *Pool) work(t task) {
 	defer func() {
-		if t.job == nil {
+		if t == nil {
 			p.leave()
 			return
 		}
-		defer func() { go p.work(task{}) }() // deferred: OnPanic may end the goroutine too
-		if !t.job.takesPanic(p) {
-			p.cell.Inc(wordGoexit) // or a panic, but then nobody counts any more
+		defer func() { go p.work(nil) }() // deferred: OnPanic may end the goroutine too
+		if !t.takesPanic(p) {
+			p.end(wordGoexit) // or a panic, but then nobody counts any more
 			return
 		}
 		if value := recover(); value != nil {
-			t.job.broke(p, value, debug.Stack())
+			t.broke(p, value, debug.Stack())
 		} else {
-			t.job.broke(p, nil, nil)
+			t.broke(p, nil, nil)
 		}
 	}()
-	if t.job != nil {
-		p.run(t)
-		t = task{} // an idle worker holds nothing of its last task
+	if t != nil {
+		t.run(p)
+		t = nil // an idle worker holds nothing of its last task
 	}
 	for t = range p.tasks {
-		p.run(t)
-		t = task{}
+		t.run(p)
+		t = nil
 	}
 }
 
@@ -58,39 +57,43 @@ func (p *Pool) leave() {
 	}
 }
 
-func (p *Pool) run(t task) {
-	if t.at == unsampled {
-		t.job.run(t.ctx, p)
-		return
-	}
-	began := p.clock.Now()
-	p.waits.Record(t.ctx, 0, time.Duration(began-t.at))
-	t.job.run(t.ctx, p)
-	took := p.clock.Now() - began
-	p.runs.Record(t.ctx, 0, time.Duration(took))
-	p.took(took)
-}
-
-// goTask is a function of Go.
+// goTask is a function of Go whose context is the pool's.
 type goTask func(context.Context)
 
-func (f goTask) run(ctx context.Context, p *Pool) {
-	f(ctx)
-	p.cell.Inc(wordOK)
+func (f goTask) run(p *Pool) {
+	f(p.ctx)
+	p.end(wordOK)
 }
 
 func (f goTask) takesPanic(p *Pool) bool { return p.onPanic != nil }
 
 func (f goTask) broke(p *Pool, value any, stack []byte) {
 	if value == nil {
-		p.cell.Inc(wordGoexit)
+		p.end(wordGoexit)
 		return
 	}
-	p.cell.Inc(wordPanic)
+	p.end(wordPanic)
 	p.onPanic(value, stack)
 }
 
 func (f goTask) drop(p *Pool) (func(context.Context), bool) {
-	p.cell.Inc(wordDropped)
+	p.end(wordDropped)
 	return f, true
 }
+
+// boundTask is a function of Go, and its context in one allocation.
+type boundTask struct {
+	detached
+	fn goTask
+}
+
+func (t *boundTask) run(p *Pool) {
+	t.fn(&t.detached)
+	p.end(wordOK)
+}
+
+func (t *boundTask) takesPanic(p *Pool) bool { return t.fn.takesPanic(p) }
+
+func (t *boundTask) broke(p *Pool, value any, stack []byte) { t.fn.broke(p, value, stack) }
+
+func (t *boundTask) drop(p *Pool) (func(context.Context), bool) { return t.fn.drop(p) }

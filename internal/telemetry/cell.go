@@ -52,12 +52,6 @@ func (c *Cell) Inc(word int) int64 {
 	return c.words[(stripe()&c.mask)*c.stride+uint32(word)].Add(1)
 }
 
-// Word returns the caller's stripe of a word, for a caller that takes away later what it adds now: as long as it uses
-// the same stripe for both, no stripe is ever below 0, and all of them are 0 when their sum is.
-func (c *Cell) Word(word int) *atomic.Int64 {
-	return &c.words[(stripe()&c.mask)*c.stride+uint32(word)]
-}
-
 // Total returns the sum of a word over all stripes.
 func (c *Cell) Total(word int) int64 {
 	var sum int64

@@ -57,19 +57,3 @@ func BenchmarkCellAdd(b *testing.B) {
 		})
 	})
 }
-
-func TestWhatIsAddedToAStripeAndTakenAwayThereLeavesNothing(t *testing.T) {
-	c := telemetry.NewCell(2)
-	w := c.Word(1)
-	w.Add(5)
-	if got := c.Total(1); got != 5 {
-		t.Fatalf("Total = %d, want 5", got)
-	}
-	w.Add(-5)
-	if got := c.Total(1); got != 0 {
-		t.Fatalf("Total = %d, want 0", got)
-	}
-	if got := c.Total(0); got != 0 {
-		t.Fatalf("the other word is %d", got)
-	}
-}

@@ -1,0 +1,54 @@
+package pool
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// The times of a task are taken of the first task of each stripe of callers and of every 64th from there, for three
+// readings of the clock cost more than a small task. If tasks typically take slowTask or longer, all are timed.
+const (
+	sampled  = 64
+	slowTask = int64(20 * time.Microsecond)
+)
+
+// timedTask is a task whose times are taken.
+type timedTask struct {
+	task
+	ctx  context.Context // of the caller, for the exemplars of the histograms
+	came int64
+}
+
+// timedTasks spares the allocation of a task that is timed.
+var timedTasks = sync.Pool{New: func() any { return new(timedTask) }}
+
+func (p *Pool) timed(ctx context.Context, t task) *timedTask {
+	timed, _ := timedTasks.Get().(*timedTask)
+	timed.task, timed.ctx, timed.came = t, ctx, p.clock.Now()
+	return timed
+}
+
+func (t *timedTask) run(p *Pool) {
+	began := p.clock.Now()
+	p.waits.Record(t.ctx, 0, time.Duration(began-t.came))
+	t.task.run(p)
+	took := p.clock.Now() - began
+	p.runs.Record(t.ctx, 0, time.Duration(took))
+	p.took(took)
+	*t = timedTask{}
+	timedTasks.Put(t)
+}
+
+// averageShift makes each timed task weigh an eighth of the average.
+const averageShift = 3
+
+// took moves the average time of a task towards d. Two workers that do so at once may lose one of both, which does an
+// average no harm.
+func (p *Pool) took(d int64) {
+	d = max(d, 1)
+	if old := p.typical.Load(); old != 0 {
+		d = max(old+(d-old)>>averageShift, 1)
+	}
+	p.typical.Store(d)
+}
