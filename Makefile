@@ -56,7 +56,7 @@ test-long: ## Run the tests again and again: on 1, 2 and 4 cores, properties wit
 .PHONY: lint
 lint: $(BIN)/.tools ## Check format, code and workflows
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted with gofmt:"; echo "$$unformatted"; exit 1; fi
-	@for m in $(MODULES); do echo "golangci-lint $$m"; (cd $$m && $(BIN)/golangci-lint run --timeout 10m ./...) || exit; done
+	@for m in $(MODULES); do echo "golangci-lint $$m"; (cd $$m && $(BIN)/golangci-lint run --allow-parallel-runners ./...) || exit; done
 	$(BIN)/actionlint .github/workflows/*.yml
 
 .PHONY: bench
