@@ -24,7 +24,8 @@
 //
 // Each call takes a ctx that bounds the wait for a place in the queue. A task of Go keeps the values of ctx, such as the
 // span, but not its end: a request that has been answered does not stop what it set off. A task of Submit keeps
-// ctx altogether, since somebody waits for it, and is not run if ctx ends before.
+// ctx altogether, since somebody waits for it, and is not run if ctx ends before. Its context ends when it returns, so
+// a result must not depend on it any more: read a response to its end inside the task.
 //
 // # When it is full
 //
@@ -45,7 +46,7 @@
 //
 // # Cost
 //
-// Giving a task to a pool is one send on a buffered channel, and three additions on words that cores do not share.
+// Giving a task to a pool is one send on a buffered channel, and two additions on words that cores do not share.
 // Go allocates nothing when its ctx is context.Background(), else one context; Submit allocates the Future.
 //
 // # Telemetry

@@ -81,19 +81,13 @@ func (f goTask) drop(p *Pool) (func(context.Context), bool) {
 	return f, true
 }
 
-// boundTask is a function of Go, and its context in one allocation.
+// boundTask is a function of Go together with its context, in one allocation.
 type boundTask struct {
-	detached
-	fn goTask
+	goTask
+	ctx detached
 }
 
 func (t *boundTask) run(p *Pool) {
-	t.fn(&t.detached)
+	t.goTask(&t.ctx)
 	p.end(wordOK)
 }
-
-func (t *boundTask) takesPanic(p *Pool) bool { return t.fn.takesPanic(p) }
-
-func (t *boundTask) broke(p *Pool, value any, stack []byte) { t.fn.broke(p, value, stack) }
-
-func (t *boundTask) drop(p *Pool) (func(context.Context), bool) { return t.fn.drop(p) }

@@ -73,9 +73,9 @@ func TestTheHintIsTheTypicalTimeOfACall(t *testing.T) {
 func TestTheHintFollowsTheCallsAsTheyBecomeFaster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fixed(t, 1)
-		for i := range 16 * 60 {
+		for i := range 64 * 60 {
 			_ = b.Do(t.Context(), func(context.Context) error {
-				if i < 16 {
+				if i < 64 {
 					time.Sleep(time.Second)
 				} else {
 					time.Sleep(10 * time.Millisecond)

@@ -15,7 +15,7 @@ const (
 	acceptedOne  = 1 << inflightBits
 	carryBit     = 1 << 63 // the top bit of the count of accepted calls
 	carryWorth   = carryBit >> inflightBits
-	sampleMask   = 15 << inflightBits // zero in these bits: one accepted call in 16
+	sampleMask   = 63 << inflightBits // zero in these bits: one accepted call in 64
 )
 
 // unsampled stands for the begin of a call whose time is not taken.
@@ -64,7 +64,7 @@ func (s *slots) enter() (began int64, inflight uint64, ok bool) {
 	}
 }
 
-// begin is the slow path of one call in 16.
+// begin is the slow path of one call in 64.
 func (s *slots) begin(v uint64) int64 {
 	for v&carryBit != 0 {
 		if s.word.CompareAndSwap(v, v&^carryBit) {
