@@ -36,6 +36,7 @@ func TestAStaleAnswerDuringItsRefreshAllocatesNothing(t *testing.T) {
 		wantGet(t, c, "a", "a0")
 		time.Sleep(time.Minute)
 		wantGet(t, c, "a", "a0")
+		synctest.Wait() // the refresh has begun
 		ctx := t.Context()
 		if n := testing.AllocsPerRun(1000, func() { _, _ = c.Get(ctx, "a") }); n != 0 {
 			t.Errorf("a stale answer allocates %v times", n)

@@ -46,6 +46,7 @@ func TestEveryGetCountsOnceByResultAndLevel(t *testing.T) {
 		if _, err := c.GetWith(t.Context(), "d", hang); !errors.Is(err, context.DeadlineExceeded) { // error, load
 			t.Fatalf("Get = %v", err)
 		}
+		synctest.Wait() // the time-out is settled
 		release()
 		func() {
 			defer func() { _ = recover() }()
@@ -151,6 +152,7 @@ func TestAFailedLoadEndsItsSpanOnceWithTheKindOfItsFailure(t *testing.T) {
 		if _, err := c.GetWith(t.Context(), "a", hang); err == nil {
 			t.Fatal("no error")
 		}
+		synctest.Wait() // the time-out is settled
 		release()
 		synctest.Wait()
 		s.fails.Store(true)

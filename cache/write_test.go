@@ -148,7 +148,7 @@ func TestAWriteOfOneKeyDoesNotDiscardTheLoadOfAnother(t *testing.T) {
 	})
 }
 
-func TestALoadDoesNotReplaceTheResultOfOneThatBeganLater(t *testing.T) {
+func TestALoadBeforeADeleteDoesNotReplaceTheResultOfOneAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
 		o := s.options()

@@ -1,0 +1,63 @@
+package cache
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Two loads of a key without a write in between are rare: a flight that began while a Delete was about to forget the
+// flights before it. Either may be kept, but the older never over the newer.
+func TestALoadDoesNotReplaceTheResultOfOneThatBeganLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, err := New(Options[string, string]{
+			TTL:  time.Minute,
+			Load: func(context.Context, string) (string, error) { return "", ErrNotFound },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		older := make(chan string)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			c.run(t.Context(), "a", func(context.Context, string) (string, error) { return <-older, nil }, nil)
+		}()
+		synctest.Wait()
+		time.Sleep(1)
+		c.run(t.Context(), "a", func(context.Context, string) (string, error) { return "newer", nil }, nil)
+		older <- "older"
+		<-done
+		if got, err := c.Get(t.Context(), "a"); got != "newer" || err != nil {
+			t.Fatalf("Get = %q, %v", got, err)
+		}
+	})
+}
+
+func TestGenerationsAreKeptOnlyWhileLoadsRun(t *testing.T) {
+	var g generations[int]
+	g.init()
+	g.advance(1)
+	first, second := g.join(1), g.join(1)
+	g.advance(2)
+	if !first.current() || !second.current() {
+		t.Error("a write of another key moved the generation")
+	}
+	g.leave(1, first)
+	g.advance(1)
+	if second.current() {
+		t.Error("a write did not move the generation")
+	}
+	third := g.join(1)
+	if !third.current() {
+		t.Error("a load that joined after the write is held to be before it")
+	}
+	g.leave(1, second)
+	g.leave(1, third)
+	for i := range g.shards {
+		if n := len(g.shards[i].live); n != 0 {
+			t.Errorf("%d generations are left", n)
+		}
+	}
+}
