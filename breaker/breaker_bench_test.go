@@ -2,8 +2,8 @@ package breaker_test
 
 import (
 	"context"
-	"errors"
 	"testing"
+	"time"
 
 	"github.com/joist-go/joist/breaker"
 )
@@ -49,16 +49,31 @@ func BenchmarkClosedDoValue(b *testing.B) {
 }
 
 func BenchmarkClosedDoWithFailuresInTheWindow(b *testing.B) {
-	br, ctx := must(breaker.New(breaker.Options{FailureRatio: 1})), context.Background()
+	br, ctx := must(breaker.New(breaker.Options{FailureRatio: 1, Window: breaker.Last(time.Hour)})), context.Background()
+	_ = br.Do(ctx, func(context.Context) error { return errDown })
 	fn := func(context.Context) error { return nil }
-	benchmark(b, func() {
+	benchmark(b, func() { _ = br.Do(ctx, fn) })
+}
+
+// A failure in every eighth call, each of which sums the window.
+func BenchmarkClosedDoSomeFail(b *testing.B) {
+	br, ctx := must(breaker.New(breaker.Options{FailureRatio: 1})), context.Background()
+	n := 0
+	fn := func(context.Context) error {
+		if n++; n%8 == 0 {
+			return errDown
+		}
+		return nil
+	}
+	b.ReportAllocs()
+	for b.Loop() {
 		_ = br.Do(ctx, fn)
-	})
+	}
 }
 
 func BenchmarkRefused(b *testing.B) {
 	br, ctx := must(breaker.New(breaker.Options{MinCalls: 1, OpenFor: 1 << 50})), context.Background()
-	fn := func(context.Context) error { return errors.New("down") }
+	fn := func(context.Context) error { return errDown }
 	_ = br.Do(ctx, fn)
 	benchmark(b, func() {
 		if br.Do(ctx, fn) == nil {

@@ -1,0 +1,69 @@
+//go:build !race
+
+package breaker_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/joist-go/joist/breaker"
+)
+
+func TestTheHotPathsDoNotAllocate(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	closed := must(breaker.New(breaker.Options{MinCalls: 1_000_000}))
+	open := must(breaker.New(breaker.Options{MinCalls: 1, OpenFor: time.Hour}))
+	wantErr(t, fail(open), errDown)
+	inner := must(breaker.New(breaker.Options{}))
+	k := newKeyed(t, breaker.KeyedOptions[string]{})
+	k.For("key")
+	failing := func(context.Context) error { return errDown }
+	calls := map[string]func(){
+		"Do that fails": func() { _ = closed.Do(ctx, failing) },
+		"Allow and Done": func() {
+			p, err := closed.Allow(ctx)
+			if err != nil {
+				t.Error(err)
+			}
+			p.Done(nil)
+		},
+		"a refusal": func() {
+			if open.Do(ctx, failing) == nil {
+				t.Error("not refused")
+			}
+		},
+		"a refusal by Allow": func() {
+			if _, err := open.Allow(ctx); err == nil {
+				t.Error("not refused")
+			}
+		},
+		"a nested, capturing composition": func() {
+			n := 0
+			err := closed.Do(ctx, func(ctx context.Context) error {
+				v, err := breaker.DoValue(ctx, inner, func(context.Context) (int, error) {
+					n++
+					return n, nil
+				})
+				n += v
+				return err
+			})
+			if n != 2 || err != nil {
+				t.Errorf("%d, %v", n, err)
+			}
+		},
+		"a key": func() {
+			n := 0
+			if err := k.For("key").Do(ctx, func(context.Context) error { n++; return nil }); err != nil || n != 1 {
+				t.Error(err)
+			}
+		},
+		"State": func() { _, _ = closed.State(), open.State() },
+	}
+	for name, call := range calls {
+		if n := testing.AllocsPerRun(1000, call); n != 0 {
+			t.Errorf("%s allocates %v times", name, n)
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package breakerhttp_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/joist-go/joist/breaker"
+	"github.com/joist-go/joist/breaker/breakerhttp"
+)
+
+func ExampleTransport() {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer server.Close()
+
+	transport, err := breakerhttp.New(breakerhttp.Options{
+		Options: breaker.Options{Name: "users-api", MinCalls: 2, OpenFor: time.Minute},
+	})
+	if err != nil {
+		panic(err)
+	}
+	client := &http.Client{Transport: transport}
+	for range 3 {
+		res, err := client.Get(server.URL)
+		if err != nil {
+			open, isOpen := errors.AsType[*breaker.OpenError](err)
+			fmt.Println(isOpen, open.RetryAfter() > 0)
+			continue
+		}
+		fmt.Println(res.Status)
+		res.Body.Close()
+	}
+	// Output:
+	// 503 Service Unavailable
+	// 503 Service Unavailable
+	// true true
+}
+
+// A server that answers 403 when it is overloaded.
+func ExampleOptions() {
+	transport, err := breakerhttp.New(breakerhttp.Options{
+		Options: breaker.Options{Name: "legacy", MinCalls: 1},
+		FailedResponse: func(r *http.Response) bool {
+			return r.StatusCode == http.StatusForbidden || r.StatusCode >= 500
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer server.Close()
+	res, err := (&http.Client{Transport: transport}).Get(server.URL)
+	if err != nil {
+		panic(err)
+	}
+	res.Body.Close()
+	fmt.Println(transport.Stats().Open)
+	// Output: 1
+}
