@@ -116,7 +116,8 @@ type Stats struct {
 	// Accepted, Rejected and Cancelled count what became of the calls to Do since New: let in, refused because all
 	// slots were taken, and not tried because the context had ended.
 	Accepted, Rejected, Cancelled int64
-	// Typical is the moving average of the time of a call, taken from one call in 64; 0 before the first one ended.
+	// Typical is the moving average of the time of a call: of all calls if they typically take 20 µs or more, else of
+	// one in 64. It is 0 before the first one ended.
 	Typical time.Duration
 }
 

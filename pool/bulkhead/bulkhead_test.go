@@ -73,9 +73,9 @@ func TestTheHintIsTheTypicalTimeOfACall(t *testing.T) {
 func TestTheHintFollowsTheCallsAsTheyBecomeFaster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fixed(t, 1)
-		for i := range 64 * 60 {
+		for i := range 60 {
 			_ = b.Do(t.Context(), func(context.Context) error {
-				if i < 64 {
+				if i == 0 {
 					time.Sleep(time.Second)
 				} else {
 					time.Sleep(10 * time.Millisecond)
@@ -87,6 +87,25 @@ func TestTheHintFollowsTheCallsAsTheyBecomeFaster(t *testing.T) {
 			t.Errorf("typical time %v, want about 10ms", got)
 		}
 	})
+}
+
+func TestTheHintDoesNotStayAtTheTimeOfASlowFirstCall(t *testing.T) {
+	b := fixed(t, 1)
+	_ = b.Do(t.Context(), func(context.Context) error {
+		for began := time.Now(); time.Since(began) < time.Millisecond; {
+			runtime.Gosched()
+		}
+		return nil
+	})
+	if got := b.Stats().Typical; got < time.Millisecond {
+		t.Errorf("typical time %v after a call of 1ms", got)
+	}
+	for range 64 * 64 {
+		_ = b.Do(t.Context(), nothing)
+	}
+	if got := b.Stats().Typical; got >= time.Millisecond {
+		t.Errorf("typical time %v after thousands of quick calls", got)
+	}
 }
 
 func TestABulkheadThatWasMadeOutsideABubbleGivesNoAbsurdHintInside(t *testing.T) {

@@ -23,8 +23,9 @@
 // [*FullError], for which errors.Is(err, [ErrFull]) holds, and whose methods Refused and RetryAfter tell other blocks
 // that the call was never made and when another try makes sense. A caller that would rather wait retries.
 //
-// The hint of RetryAfter is the typical time of a call, a moving average over one call in 64: after about that time,
-// the calls that hold the slots now have ended. There is no hint before the first measured call has ended.
+// The hint of RetryAfter is the typical time of a call, a moving average over all calls if they typically take
+// 20 µs or more, else over one in 64: after about that time, the calls that hold the slots now have ended. There is no
+// hint before the first call has ended.
 //
 // # Which limit
 //

@@ -3,6 +3,7 @@ package bulkhead
 import (
 	"math"
 	"sync/atomic"
+	"time"
 
 	"github.com/joist-go/joist/internal/clock"
 	"github.com/joist-go/joist/internal/telemetry"
@@ -17,6 +18,10 @@ const (
 	carryWorth   = carryBit >> inflightBits
 	sampleMask   = 63 << inflightBits // zero in these bits: one accepted call in 64
 )
+
+// slowCall is the typical time from which on all calls are timed: two readings of the clock cost more than the rest of
+// the bulkhead, but nothing beside a slow call.
+const slowCall = int64(20 * time.Microsecond)
 
 // unsampled stands for the begin of a call whose time is not taken.
 const unsampled = math.MinInt64
@@ -57,14 +62,14 @@ func (s *slots) enter() (began int64, inflight uint64, ok bool) {
 		if !s.word.CompareAndSwap(v, v+acceptedOne+1) {
 			continue
 		}
-		if v&sampleMask == 0 {
+		if v&sampleMask == 0 || s.typical.Load() >= slowCall {
 			return s.begin(v), 0, true
 		}
 		return unsampled, 0, true
 	}
 }
 
-// begin is the slow path of one call in 64.
+// begin is the path of a call that is timed. It is also where the count of accepted calls is relieved of its top bit.
 func (s *slots) begin(v uint64) int64 {
 	for v&carryBit != 0 {
 		if s.word.CompareAndSwap(v, v&^carryBit) {
