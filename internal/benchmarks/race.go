@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"runtime"
@@ -41,8 +42,8 @@ type figure struct {
 }
 
 // race lets the racers take turns and returns their figures in the same order. It calls between after every
-// collectEvery rounds, outside all measured time.
-func race(p plan, m mode, racers []racer, between func()) ([]figure, error) {
+// collectEvery rounds, outside all measured time. It gives up between two rounds when ctx ends.
+func race(ctx context.Context, p plan, m mode, racers []racer, between func()) ([]figure, error) {
 	figures := make([]figure, len(racers))
 	calls := make([]int, len(racers))
 	for i, r := range racers {
@@ -57,6 +58,9 @@ func race(p plan, m mode, racers []racer, between func()) ([]figure, error) {
 	samples := make([][]float64, len(racers))
 	runtime.GC()
 	for round := range p.rounds {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		for turn := range racers {
 			i := (turn + round) % len(racers)
 			took, err := racers[i].run(m, calls[i])

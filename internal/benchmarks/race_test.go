@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"math"
 	"slices"
@@ -72,7 +73,7 @@ func TestRacersTakeTurnsInAnOrderThatRotates(t *testing.T) {
 	}
 	counting = true
 	between := 0
-	figures, err := race(plan{rounds: 3, slice: time.Millisecond}, serial, racers, func() { between++ })
+	figures, err := race(t.Context(), plan{rounds: 3, slice: time.Millisecond}, serial, racers, func() { between++ })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,7 @@ func TestRacersTakeTurnsInAnOrderThatRotates(t *testing.T) {
 
 func TestFiguresComeInTheOrderOfTheirRacers(t *testing.T) {
 	racers := []racer{&fake{perCall: 3, allocd: 1}, &fake{perCall: 7, allocd: 2}, &fake{perCall: 5}}
-	figures, err := race(plan{rounds: 5, slice: time.Millisecond}, parallel, racers, func() {})
+	figures, err := race(t.Context(), plan{rounds: 5, slice: time.Millisecond}, parallel, racers, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,8 +125,22 @@ func TestWorkThatTakesNoTimeAtAllIsAnError(t *testing.T) {
 
 func TestARacersErrorEndsTheRace(t *testing.T) {
 	broken := errors.New("broken")
-	_, err := race(plan{rounds: 1, slice: time.Millisecond}, serial, []racer{&fake{perCall: 1}, &fake{err: broken}}, func() {})
+	_, err := race(t.Context(), plan{rounds: 1, slice: time.Millisecond}, serial, []racer{&fake{perCall: 1}, &fake{err: broken}}, func() {})
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v, want the racer's error", err)
+	}
+}
+
+func TestARaceEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	turns := 0
+	stopper := &fake{perCall: time.Microsecond, started: func() {
+		if turns++; turns == 1000 {
+			cancel()
+		}
+	}}
+	_, err := race(ctx, plan{rounds: 1_000_000_000, slice: time.Millisecond}, serial, []racer{stopper}, func() {})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
 	}
 }

@@ -26,7 +26,7 @@ func (m *measurement) run(ctx context.Context, chosen []block) (err error) {
 	defer func() { err = errors.Join(err, m.twins.remove()) }()
 	m.report.Machine = machine()
 	fmt.Fprintln(m.out, "machine", m.report.Machine)
-	if err := m.floors(); err != nil {
+	if err := m.floors(ctx); err != nil {
 		return err
 	}
 	for _, b := range chosen {
@@ -73,7 +73,7 @@ func (m *measurement) benchCase(ctx context.Context, b block, c benchCase) error
 	for i, e := range entrants {
 		racers[i] = newLocal(e)
 	}
-	return m.race(b, c, names, racers, func() error { return env.sdk.collect(ctx) })
+	return m.race(ctx, b, c, names, racers, func() error { return env.sdk.collect(ctx) })
 }
 
 func (m *measurement) settings(s settings) {
@@ -83,10 +83,12 @@ func (m *measurement) settings(s settings) {
 
 // race runs a case in both modes. The first racer is ours, the next ones are the peers, and one without a name after
 // them is the floor.
-func (m *measurement) race(b block, c benchCase, names []string, racers []racer, collect func() error) error {
+func (m *measurement) race(
+	ctx context.Context, b block, c benchCase, names []string, racers []racer, collect func() error,
+) error {
 	for _, in := range modes {
 		var collectErr error
-		figures, err := race(m.plan, in, racers, func() { collectErr = collect() })
+		figures, err := race(ctx, m.plan, in, racers, func() { collectErr = collect() })
 		if err != nil {
 			return err
 		}
@@ -124,13 +126,13 @@ func (m *measurement) row(b block, c benchCase, in mode, ours, peer figure, floo
 }
 
 // floors measures the steps that hot paths are made of, each in both modes.
-func (m *measurement) floors() error {
+func (m *measurement) floors(ctx context.Context) error {
 	racers := make([]racer, len(steps))
 	for i, s := range steps {
 		racers[i] = newLocal(s)
 	}
 	for _, in := range modes {
-		figures, err := race(m.plan, in, racers, func() {})
+		figures, err := race(ctx, m.plan, in, racers, func() {})
 		if err != nil {
 			return err
 		}

@@ -50,7 +50,7 @@ func (m *measurement) twinCase(ctx context.Context, b block, c benchCase) (err e
 	few := m.plan
 	m.plan.rounds *= twinRounds
 	defer func() { m.plan = few }()
-	return m.race(b, c, []string{"joist", twinPeer}, racers, func() error { return nil })
+	return m.race(ctx, b, c, []string{"joist", twinPeer}, racers, func() error { return nil })
 }
 
 // twins are the two builds of this program, in a directory of their own.
