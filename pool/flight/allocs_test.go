@@ -32,6 +32,28 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
+func TestKeysOfAnyKindAllocateNothingOfTheirOwn(t *testing.T) {
+	type compound struct {
+		tenant string
+		id     int64
+		of     *int
+	}
+	t.Run("number", func(t *testing.T) { keyAllocatesNothing(t, int64(42)) })
+	t.Run("array", func(t *testing.T) { keyAllocatesNothing(t, [16]byte{1}) })
+	t.Run("struct", func(t *testing.T) { keyAllocatesNothing(t, compound{"a", 1, new(int)}) })
+}
+
+func keyAllocatesNothing[K comparable](t *testing.T, key K) {
+	g, err := flight.New[K, int](flight.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := answers(1)
+	if got := testing.AllocsPerRun(500, func() { g.Do(context.Background(), key, load) }); got > 1 {
+		t.Errorf("%v allocations, want the call alone", got)
+	}
+}
+
 // leaving ends between a call's first look at it and its wait, so that a call joins and leaves.
 type leaving struct {
 	context.Context

@@ -3,7 +3,6 @@ package flight
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 )
 
@@ -15,7 +14,7 @@ import (
 //	   │         │       is cancelled, nobody joins it, the next call takes its place
 //	   ├─────────┴──▶ stray     not listed any more, running still: forgotten, displaced, or timed out
 //	   ▼                 │
-//	ended ◀──────────────┘      its function has returned (an atomic, set before the lock is asked for, so that no
+//	ended ◀──────────────┘      its function has returned (an atomic in ctx, set before the lock is asked for, so that no
 //	   │                        call which begins after it joins, however long the lock takes)
 //	   ▼
 //	settled                     the answer stands and done is closed: at the end, or before it at the Timeout
@@ -26,8 +25,8 @@ type call[K comparable, V any] struct {
 	key  K
 	hash uint64
 
-	next     *call[K, V] // in its bucket, or among the strays: this and what follows is guarded by the shard's lock
-	ended    atomic.Bool // but for this one
+	// Guarded by the shard's lock.
+	next     *call[K, V] // in its bucket, or among the strays
 	listed   bool        // the shard has it under its key
 	dying    bool
 	settled  bool
@@ -39,7 +38,7 @@ type call[K comparable, V any] struct {
 	err      error
 }
 
-func (c *call[K, V]) joinable() bool { return !c.dying && !c.ended.Load() }
+func (c *call[K, V]) joinable() bool { return !c.dying && !c.ctx.ended.Load() }
 
 // join adds a waiter and returns what it waits on.
 func (c *call[K, V]) join() <-chan struct{} {
@@ -66,7 +65,7 @@ func (g *Group[K, V]) lead(c *call[K, V], fn func(context.Context) (V, error)) (
 		if returned {
 			return
 		}
-		c.ended.Store(true)
+		c.ctx.end()
 		// Nothing of the load's stack is unwound yet: panicking again from here leaves value and stack as they were.
 		if value := recover(); value != nil {
 			g.end(c, v, newPanicError(value), true)
@@ -77,7 +76,7 @@ func (g *Group[K, V]) lead(c *call[K, V], fn func(context.Context) (V, error)) (
 	}()
 	v, err = fn(&c.ctx)
 	returned = true
-	c.ended.Store(true)
+	c.ctx.end()
 	g.end(c, v, err, false)
 	return v, err
 }
@@ -104,7 +103,7 @@ func (g *Group[K, V]) run(c *call[K, V], fn func(context.Context) (V, error)) {
 		err = ErrGoexit // unless fn returns or panics
 	)
 	defer func() {
-		c.ended.Store(true)
+		c.ctx.end()
 		value := recover()
 		if value != nil {
 			err = newPanicError(value)
@@ -119,7 +118,6 @@ func (g *Group[K, V]) end(c *call[K, V], v V, err error, panicked bool) {
 	if c.ctx.limit != nil {
 		c.ctx.limit.timer.Stop()
 	}
-	c.ctx.release()
 	s := g.table.at(c.hash)
 	s.mu.Lock()
 	s.remove(c)

@@ -12,11 +12,12 @@ import (
 //
 // It stays exact under [context.Cause] and under derived contexts. Both look among the values for the context that they
 // take cancellation from, and would find the leader's as long as this one's own is not made: but a derived context asks
-// for Done before, which makes it, and Cause for Err, which is nil until it is made.
+// for Done before, which makes it, and Cause for Err, which is nil until it is made or makes it.
 type loadContext struct {
 	values context.Context // the leader's: its values count, not its end
 	limit  *limit          // nil: no deadline
 	made   atomic.Pointer[madeContext]
+	ended  atomic.Bool // the load's function has returned
 }
 
 // limit is the hard deadline of a load.
@@ -45,6 +46,9 @@ func (c *loadContext) Err() error {
 	if m := c.made.Load(); m != nil {
 		return m.Err()
 	}
+	if c.ended.Load() {
+		return c.make().Err()
+	}
 	return nil
 }
 
@@ -72,14 +76,19 @@ func (c *loadContext) make() *madeContext {
 		m.release()
 		return c.made.Load()
 	}
+	if c.ended.Load() { // asked for too late; else end finds what was made
+		m.release()
+	}
 	return m
 }
 
 // cancel ends the context. Later ends change nothing.
 func (c *loadContext) cancel(cause error) { c.make().cancel(cause) }
 
-// release ends the context once the load has returned, and frees what it holds.
-func (c *loadContext) release() {
+// end ends the context and frees what it holds: the load has returned. Either it sees what make has made, or make sees
+// that the load has ended.
+func (c *loadContext) end() {
+	c.ended.Store(true)
 	if m := c.made.Load(); m != nil {
 		m.release()
 	}

@@ -91,17 +91,32 @@ func TestTheContextOfALoadDoesNotTakeTheLeadersCancellationForItsOwn(t *testing.
 	})
 }
 
-func TestTheContextOfALoadEndsWhenTheLoadHasReturned(t *testing.T) {
+func TestTheContextOfALoadEndsWhenTheLoadHasReturnedWheneverItIsAskedFor(t *testing.T) {
 	bubbles(t, func(t *testing.T, ctx context.Context) {
 		g := newGroup(t, flight.Options{})
-		var done <-chan struct{}
-		if _, err := g.Do(ctx, "k", func(ctx context.Context) (int, error) {
-			done = ctx.Done()
-			return 0, ctx.Err()
-		}); err != nil {
-			t.Fatal(err)
+		for _, early := range []bool{true, false} {
+			var kept context.Context
+			var done <-chan struct{}
+			if _, err := g.Do(context.WithValue(ctx, keyOfValue{}, 42), "k", func(ctx context.Context) (int, error) {
+				kept = ctx
+				if early {
+					done = ctx.Done()
+				}
+				return 0, ctx.Err()
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if kept.Err() != context.Canceled || context.Cause(kept) != context.Canceled {
+				t.Errorf("early %v: Err = %v, Cause = %v", early, kept.Err(), context.Cause(kept))
+			}
+			if early {
+				<-done
+			}
+			<-kept.Done()
+			if kept.Value(keyOfValue{}) != 42 {
+				t.Errorf("early %v: the values are gone", early)
+			}
 		}
-		<-done
 	})
 }
 

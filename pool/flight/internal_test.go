@@ -24,7 +24,7 @@ func TestALoadWhoseFunctionHasReturnedIsNotJoinedWhileItWaitsForTheLock(t *testi
 		t.Error("a load that runs cannot be joined")
 	}
 	close(gate)
-	for !c.ended.Load() { // set before the lock is asked for: this ends though we hold it
+	for !c.ctx.ended.Load() { // set before the lock is asked for: this ends though we hold it
 		runtime.Gosched()
 	}
 	if s.find(hash, "k") != c || c.joinable() {

@@ -30,8 +30,9 @@ type Options struct {
 
 	// Timeout is the hard deadline of each load, counted from its start. The context of the load ends with it, and
 	// even when the load goes on regardless, its waiters are answered with a [*TimeoutError] and its key is free for
-	// the next load. 0 means [DefaultTimeout] for a Detached group, because a load that hangs would hold its key
-	// for ever, and no deadline for others. Negative, such as [NoTimeout], means no deadline.
+	// the next load; its goroutine stays until it returns. 0 means [DefaultTimeout] for a Detached group, because a
+	// load that hangs would hold its key for ever, and no deadline for others. Negative, such as [NoTimeout], means no
+	// deadline.
 	Timeout time.Duration
 
 	// MeterProvider makes the instruments. Default: the global one at the time of New.

@@ -13,7 +13,7 @@ import (
 
 const (
 	staleCallers = 64
-	staleFor     = 300 * time.Millisecond
+	staleLoads   = 500
 	loadTakes    = 100 * time.Microsecond
 )
 
@@ -37,11 +37,10 @@ func raise(a *atomic.Int64, v int64) {
 func hammer(t *testing.T, ctx context.Context, g *flight.Group[string, int], before func() int64, check func(seen int64, load int)) {
 	t.Helper()
 	var loads atomic.Int64
-	stop := time.Now().Add(staleFor)
 	var wg sync.WaitGroup
 	for range staleCallers {
 		wg.Go(func() {
-			for time.Now().Before(stop) {
+			for loads.Load() < staleLoads {
 				seen := before()
 				n, err := g.Do(ctx, "k", func(context.Context) (int, error) {
 					n := loads.Add(1)
@@ -57,8 +56,8 @@ func hammer(t *testing.T, ctx context.Context, g *flight.Group[string, int], bef
 		})
 	}
 	wg.Wait()
-	if s := g.Stats(); s.Shared == 0 || s.Leaders < 10 {
-		t.Errorf("%+v: nothing was shared, or nearly nothing loaded", s)
+	if s := g.Stats(); s.Shared < staleLoads {
+		t.Errorf("%+v: next to nothing was shared", s)
 	}
 }
 
