@@ -15,7 +15,7 @@ import (
 // DefaultTimeout is the Timeout of a Detached group that names none.
 const DefaultTimeout = 30 * time.Second
 
-// NoTimeout, or any negative Timeout, lets loads take as long as they like.
+// NoTimeout as the Timeout lets loads take as long as they like.
 const NoTimeout time.Duration = -1
 
 // Options configures a [Group]. The zero Options is valid: loads end with their last waiter and have no deadline.
@@ -31,8 +31,8 @@ type Options struct {
 	// Timeout is the hard deadline of each load, counted from its start. The context of the load ends with it, and
 	// even when the load goes on regardless, its waiters are answered with a [*TimeoutError] and its key is free for
 	// the next load; its goroutine stays until it returns. 0 means [DefaultTimeout] for a Detached group, because a
-	// load that hangs would hold its key for ever, and no deadline for others. Negative, such as [NoTimeout], means no
-	// deadline.
+	// load that hangs would hold its key for ever, and no deadline for others. [NoTimeout] means no deadline; other
+	// negative values are an error.
 	Timeout time.Duration
 
 	// MeterProvider makes the instruments. Default: the global one at the time of New.
@@ -53,6 +53,7 @@ type Options struct {
 func New[K comparable, V any](o Options) (*Group[K, V], error) {
 	faults := options.Check("joist/flight", "Options")
 	faults.Name(o.Name)
+	faults.Require(o.Timeout >= 0 || o.Timeout == NoTimeout, "Timeout", o.Timeout, "must be positive, 0 for the default, or NoTimeout")
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ func New[K comparable, V any](o Options) (*Group[K, V], error) {
 		o.Name = telemetry.DefaultName
 	}
 	switch {
-	case o.Timeout < 0:
+	case o.Timeout == NoTimeout:
 		o.Timeout = 0
 	case o.Timeout == 0 && o.Detached:
 		o.Timeout = DefaultTimeout
