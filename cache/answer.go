@@ -100,7 +100,8 @@ func (c *Cache[K, V]) await(
 	now := c.clock.Now()
 	switch {
 	case !held.usable(now):
-		if err = c.ownClosed(err); err == error(c.closeError) {
+		refused, err := c.asRefusal(err)
+		if refused {
 			word = wordRefused
 		}
 		return Entry[V]{}, err
@@ -122,10 +123,10 @@ func link(ctx context.Context, load trace.SpanContext) {
 	}
 }
 
-// ownClosed returns err, or the cache's own refusal where err is that of its flights.
-func (c *Cache[K, V]) ownClosed(err error) error {
-	if refused, ok := errors.AsType[*flight.ClosedError](err); ok && c.closed.Load() && refused.Name == c.name {
-		return c.closeError
+// asRefusal returns err, or the cache's own refusal where err is that of its flights, and which of the two it was.
+func (c *Cache[K, V]) asRefusal(err error) (refused bool, _ error) {
+	if e, ok := errors.AsType[*flight.ClosedError](err); ok && c.closed.Load() && e.Name == c.name {
+		return true, c.closeError
 	}
-	return err
+	return false, err
 }

@@ -53,8 +53,8 @@ func TestTheWaitDoublesWithEachFailureInARowUpToErrorBackoff(t *testing.T) {
 			}
 			time.Sleep(refused.After)
 		}
-		for _, full := range []time.Duration{1, 2, 4, 8, 16, 16, 16} {
-			wait(full * time.Second)
+		for _, seconds := range []int{1, 2, 4, 8, 16, 16, 16} {
+			wait(time.Duration(seconds) * time.Second)
 		}
 		s.fails.Store(false)
 		wantGet(t, c, "a", "a0")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -40,7 +41,7 @@ func TestMaxEntriesBoundsValuesNotFoundAnswersAndFailedKeys(t *testing.T) {
 			o.MaxEntries, o.NotFoundTTL, o.ErrorBackoff = bound, time.Minute, time.Minute
 			c := newCache(t, o)
 			for i := range flood {
-				_, _ = c.Get(t.Context(), fmt.Sprint(i))
+				_, _ = c.Get(t.Context(), strconv.Itoa(i))
 			}
 			stats := settled(t, c, bound)
 			if stats.Evicted < flood-bound {
@@ -56,7 +57,7 @@ func TestWithoutABoundNothingIsEvicted(t *testing.T) {
 	o.MaxEntries = cache.Unlimited
 	c := newCache(t, o)
 	for i := range 3 * cache.DefaultMaxEntries {
-		if err := c.Set(t.Context(), fmt.Sprint(i), ""); err != nil {
+		if err := c.Set(t.Context(), strconv.Itoa(i), ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -116,7 +117,7 @@ func TestEntriesThatNeverDieNeedNoSweeping(t *testing.T) {
 
 func TestRefreshConcurrencyBoundsTheRefreshesThatRunAtOnce(t *testing.T) {
 	for _, tt := range []struct{ limit, want int }{{3, 3}, {cache.Unlimited, 10}} {
-		t.Run(fmt.Sprint(tt.limit), func(t *testing.T) {
+		t.Run(strconv.Itoa(tt.limit), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var running atomic.Int64
 				var most int64
@@ -209,7 +210,7 @@ func TestStatsMayBeReadWhileTheCacheIsInUse(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for i := range 500 {
-				wantGet(t, c, fmt.Sprint(i%50), fmt.Sprintf("%d0", i%50))
+				wantGet(t, c, strconv.Itoa(i%50), fmt.Sprintf("%d0", i%50))
 				_ = c.Stats()
 			}
 		})

@@ -34,9 +34,8 @@ func ExampleEntry() {
 
 	_, _ = prices.Get(ctx, "apples")
 	down = true
-	e, err := prices.GetEntry(ctx, "apples")
+	e, err := prices.GetEntry(ctx, "apples") // an HTTP handler writes e.Age as Age, e.FreshFor as Cache-Status's ttl
 	fmt.Println(e.Value, "stale:", e.Stale, "from:", e.Source, err)
-	// An HTTP handler writes e.Age as Age and e.FreshFor as the ttl of Cache-Status.
 	// Output:
 	// 99 stale: true from: local <nil>
 }

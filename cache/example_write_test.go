@@ -72,7 +72,7 @@ func ExampleCache_Stats() {
 	for range 3 {
 		_, _ = users.Get(ctx, 1)
 	}
-	var s cache.Stats = users.Stats()
+	s := users.Stats()
 	fmt.Println(s.Hits, "hits,", s.Misses, "miss,", s.Loads, "load,", s.Entries, "entry")
 	// Output: 2 hits, 1 miss, 1 load, 1 entry
 }

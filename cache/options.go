@@ -12,7 +12,7 @@ import (
 	"github.com/joist-go/joist/internal/telemetry"
 )
 
-// What a negative value of an option means.
+// What the value -1 of an option means, as its field says.
 const (
 	// Unlimited is the value of an option that sets no limit, such as a TTL that never ends.
 	Unlimited = -1
@@ -30,8 +30,8 @@ const (
 	DefaultRefreshConcurrency = 16
 )
 
-// Options say how a [Cache] behaves. Load and TTL are required; every other field may be 0. Negative values mean
-// [Unlimited] or [Off], as each field says.
+// Options say how a [Cache] behaves. Load and TTL are required; every other field may be 0. The one negative
+// value that is allowed, -1, is [Unlimited] or [Off], as each field says.
 type Options[K comparable, V any] struct {
 	// Name tells this cache from others in metrics, spans, logs and errors. At most 128 bytes; "default" if empty.
 	Name string
@@ -103,7 +103,16 @@ func (o *Options[K, V]) validate() error {
 	if o.TTL == 0 {
 		f.Missing("TTL")
 	}
-	f.Require(o.Jitter <= 1, "Jitter", o.Jitter, "must be at most 1") // false for NaN
+	const unlimited, off = "must not be negative (Unlimited is -1)", "must not be negative (Off is -1)"
+	f.Require(o.TTL >= Unlimited, "TTL", o.TTL, unlimited)
+	f.Require(o.StaleWhileRevalidate >= Unlimited, "StaleWhileRevalidate", o.StaleWhileRevalidate, unlimited)
+	f.Require(o.StaleIfError >= Unlimited, "StaleIfError", o.StaleIfError, unlimited)
+	f.Require(o.NotFoundTTL >= Off, "NotFoundTTL", o.NotFoundTTL, off)
+	f.Require(o.ErrorBackoff >= Off, "ErrorBackoff", o.ErrorBackoff, off)
+	f.Require(o.LoadTimeout >= Unlimited, "LoadTimeout", o.LoadTimeout, unlimited)
+	f.Require(o.Jitter >= 0 && o.Jitter <= 1 || o.Jitter == Off, "Jitter", o.Jitter, "must be 0 to 1 (Off is -1)")
+	f.Require(o.RefreshConcurrency >= Unlimited, "RefreshConcurrency", o.RefreshConcurrency, unlimited)
+	f.Require(o.MaxEntries >= Unlimited, "MaxEntries", o.MaxEntries, unlimited)
 	return f.Err()
 }
 

@@ -19,7 +19,7 @@ func TestNewReportsEveryFaultAtOnce(t *testing.T) {
 		`joist/cache: Options.Name is "a\nb", but must be`,
 		"joist/cache: Options.Load is not set, but it is required",
 		"joist/cache: Options.TTL is not set, but it is required",
-		"joist/cache: Options.Jitter is 1.5, but must be at most 1",
+		"joist/cache: Options.Jitter is 1.5, but must be 0 to 1 (Off is -1)",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error\n%v\ndoes not say\n%s", err, want)
@@ -34,7 +34,7 @@ func TestNewRefusesAJitterThatIsNoNumber(t *testing.T) {
 	}
 }
 
-func TestNegativeOptionsAreAccepted(t *testing.T) {
+func TestEveryLimitMayBeSwitchedOff(t *testing.T) {
 	load := func(context.Context, int) (int, error) { return 1, nil }
 	c := newCache(t, cache.Options[int, int]{
 		Load: load, TTL: cache.Unlimited, StaleWhileRevalidate: cache.Unlimited, StaleIfError: cache.Unlimited,

@@ -54,7 +54,8 @@ func (c *Cache[K, V]) Delete(_ context.Context, keys ...K) error {
 func (c *Cache[K, V]) Refresh(ctx context.Context, key K) error {
 	got, shared, err := c.flights.DoShared(ctx, key, c.loader(key, c.load, nil))
 	if err != nil {
-		return c.ownClosed(err)
+		_, err = c.asRefusal(err)
+		return err
 	}
 	if shared {
 		link(ctx, got.span)

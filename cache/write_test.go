@@ -3,7 +3,7 @@ package cache_test
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -138,7 +138,7 @@ func TestAWriteOfOneKeyDoesNotDiscardTheLoadOfAnother(t *testing.T) {
 		})
 		<-slow.begun
 		for i := range 10_000 { // as many as would meet a's in any table of shared generations
-			if err := c.Delete(t.Context(), fmt.Sprint(i)); err != nil {
+			if err := c.Delete(t.Context(), strconv.Itoa(i)); err != nil {
 				t.Fatal(err)
 			}
 		}
