@@ -150,7 +150,7 @@ func (c *call) end(ctx context.Context, reason Reason, err error) error {
 	if c.attempts == 1 && (reason == ReasonPermanent || p.maxAttempts == 1) {
 		return err
 	}
-	telemetry.Event(ctx, "retry.stopped", p.name, reasonKey.String(reason.String()), attemptKey.Int(c.attempts))
+	telemetry.Event(ctx, "joist.retry.stopped", p.name, reasonKey.String(reason.String()), attemptKey.Int(c.attempts))
 	c.remember(err)
 	return &Error{
 		Policy:   p.name,

@@ -63,7 +63,7 @@
 // by joist.retry.outcome (the last column above, first_try and recovered) and joist.retry.attempts by joist.retry.kind
 // (retry), and the histogram joist.retry.delay.duration of the waits that ran to their end. Each attempt after the first
 // has a span retry.attempt; the first runs in the caller's. When a policy stops where another attempt was due, the
-// caller's span gets an event retry.stopped with the reason.
+// caller's span gets an event joist.retry.stopped with the reason.
 //
 // # Time
 //

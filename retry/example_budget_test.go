@@ -30,7 +30,7 @@ func ExampleBudget() {
 	// Output: 1100
 }
 
-func ExampleBudget_Stats() {
+func ExampleBudgetStats() {
 	budget := must(retry.NewBudget(retry.BudgetOptions{Ratio: 0.5, Burst: 2}))
 	policy := must(retry.New(retry.Options{MaxAttempts: 2, Backoff: retry.Exponential(time.Microsecond, time.Microsecond), Budget: budget}))
 	for range 5 {
@@ -50,4 +50,19 @@ func ExampleBackoff() {
 	}
 	fmt.Println(backoff, inRange)
 	// Output: Exponential(100ms, 5s) true
+}
+
+func ExampleBudgetOptions() {
+	budget, err := retry.NewBudget(retry.BudgetOptions{
+		Name:   "users-api",
+		Ratio:  0.2,         // at most 20 % more load
+		Burst:  20,          // and 20 retries before any call has earned one
+		Window: time.Minute, // what was earned above that is worth something for about a minute
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(budget.Stats().Available)
+	// Output: 20
 }

@@ -109,7 +109,7 @@ func ExampleOptions() {
 	// joist/retry: "users-api" stopped after 3 attempts (permanent): not found
 }
 
-func ExamplePolicy_Stats() {
+func ExampleStats() {
 	policy := must(retry.New(retry.Options{Name: "orders", Backoff: retry.Exponential(time.Millisecond, time.Second)}))
 	for i := range 10 {
 		_ = policy.Do(context.Background(), func(ctx context.Context) error {
@@ -122,4 +122,21 @@ func ExamplePolicy_Stats() {
 	s := policy.Stats()
 	fmt.Println(s.FirstTry, s.Recovered, s.Retries)
 	// Output: 9 1 1
+}
+
+func ExampleEvent() {
+	policy := must(retry.New(retry.Options{
+		Name:    "orders",
+		Backoff: retry.Exponential(time.Millisecond, time.Second),
+		OnRetry: func(_ context.Context, e retry.Event) {
+			fmt.Println(e.Policy, e.Attempt, e.Err, e.Waited <= time.Millisecond)
+		},
+	}))
+	_ = policy.Do(context.Background(), func(ctx context.Context) error {
+		if retry.Attempt(ctx) == 1 {
+			return errors.New("connection refused")
+		}
+		return nil
+	})
+	// Output: orders 2 connection refused true
 }

@@ -71,7 +71,7 @@ func TestEachAttemptAfterTheFirstHasASpan(t *testing.T) {
 				t.Errorf("got %s, want %s", got, want)
 			}
 		}
-		if got := recorded.all[0].events; len(got) != 1 || got[0] != "retry.stopped{joist.name=api,joist.retry.attempt=3,joist.retry.reason=exhausted}" {
+		if got := recorded.all[0].events; len(got) != 1 || got[0] != "joist.retry.stopped{joist.name=api,joist.retry.attempt=3,joist.retry.reason=exhausted}" {
 			t.Errorf("the caller's span has the events %q", got)
 		}
 	})
