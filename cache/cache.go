@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"sync/atomic"
+	"time"
 
 	"github.com/maypok86/otter/v2"
 	"go.opentelemetry.io/otel/trace"
@@ -31,15 +32,16 @@ type Cache[K comparable, V any] struct {
 	clock   clock.Clock
 	cell    *telemetry.Cell
 
-	load       func(context.Context, K) (V, error)
-	lives      lives
-	backoff    backoff
-	flights    *flight.Group[K, *loaded[V]]
-	writes     generations[K]
-	refreshes  slots
-	sweeper    sweeper[K, V]
-	closed     atomic.Bool
-	closeError *ClosedError
+	load        func(context.Context, K) (V, error)
+	loadTimeout time.Duration // negative: none
+	lives       lives
+	backoff     backoff
+	flights     *flight.Group[K, *loaded[V]]
+	writes      generations[K]
+	refreshes   slots
+	sweeper     sweeper[K, V]
+	closed      atomic.Bool
+	closeError  *ClosedError
 
 	name      string
 	durations *telemetry.Histogram
@@ -67,9 +69,10 @@ func New[K comparable, V any](o Options[K, V]) (*Cache[K, V], error) {
 		return nil, err
 	}
 	c := &Cache[K, V]{
-		horizon: newHorizon(),
-		clock:   clock.New(),
-		load:    o.Load,
+		horizon:     newHorizon(),
+		clock:       clock.New(),
+		load:        o.Load,
+		loadTimeout: o.LoadTimeout,
 		lives: lives{
 			ttl:                  o.TTL,
 			staleWhileRevalidate: o.StaleWhileRevalidate,

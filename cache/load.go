@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/joist-go/joist/internal/telemetry"
+	"github.com/joist-go/joist/pool/flight"
 )
 
 // loaded is what a load tells those who wait for it.
@@ -22,8 +23,8 @@ type loaded[V any] struct {
 	span    trace.SpanContext
 }
 
-// loading is one load from its start to its end. It is settled once: by its function's return, or before that by the
-// end of its context, after which whatever the function still returns is dropped.
+// loading is one load from its start to its end. It is settled once: by its function's return, or before that at
+// LoadTimeout, after which whatever the function still returns is dropped.
 type loading[K comparable, V any] struct {
 	cache   *Cache[K, V]
 	key     K
@@ -52,10 +53,11 @@ func (c *Cache[K, V]) run(
 	l.start = c.clock.Now()
 	l.ctx, l.span = c.tracer.Start(ctx, spanLoad, trace.WithAttributes(telemetry.NameKey.String(c.name)))
 	c.cell.Add(wordLoads, 1)
-	uncut := context.AfterFunc(ctx, l.cut)
+	if c.loadTimeout > 0 {
+		defer time.AfterFunc(c.loadTimeout, l.expire).Stop()
+	}
 	returned := false
 	defer func() {
-		uncut()
 		if !returned {
 			l.fail(outcomePanic, errPanicked)
 		}
@@ -74,14 +76,9 @@ func (c *Cache[K, V]) run(
 	}
 }
 
-// cut settles a load whose context has ended: it does not wait for a function that may hang.
-func (l *loading[K, V]) cut() {
-	cause := context.Cause(l.ctx)
-	if errors.Is(cause, context.DeadlineExceeded) {
-		l.fail(outcomeTimeout, cause)
-	} else {
-		l.fail(outcomeError, cause) // Close gave up waiting
-	}
+// expire settles a load that takes too long, as its flight does: neither waits for a function that may hang.
+func (l *loading[K, V]) expire() {
+	l.fail(outcomeTimeout, &flight.TimeoutError{Name: l.cache.name, After: l.cache.loadTimeout})
 }
 
 func (l *loading[K, V]) succeed(v V) *loaded[V] {
