@@ -19,9 +19,12 @@ import (
 //	   ▼
 //	settled                     the answer stands and done is closed: at the end, or before it at the Timeout
 //
+// A load that its leader runs and that nobody joins has a call that only the table and the leader know: the shard keeps
+// it for the next such load. The context is not part of it, because the load may keep that.
+//
 // The answer is written once, before settled is set and done is closed. Waiters read it after either.
 type call[K comparable, V any] struct {
-	ctx  loadContext
+	ctx  *loadContext
 	key  K
 	hash uint64
 
@@ -52,8 +55,8 @@ func (c *call[K, V]) join() <-chan struct{} {
 // settle gives the waiters their answer.
 func (c *call[K, V]) settle(v V, err error, panicked bool) {
 	c.settled = true
-	c.val, c.err, c.panicked = v, err, panicked
 	if c.done != nil {
+		c.val, c.err, c.panicked = v, err, panicked
 		close(c.done)
 	}
 }
@@ -74,7 +77,7 @@ func (g *Group[K, V]) lead(c *call[K, V], fn func(context.Context) (V, error)) (
 		err = ErrGoexit
 		g.end(c, v, err, false)
 	}()
-	v, err = fn(&c.ctx)
+	v, err = fn(c.ctx)
 	returned = true
 	c.ctx.end()
 	g.end(c, v, err, false)
@@ -83,8 +86,12 @@ func (g *Group[K, V]) lead(c *call[K, V], fn func(context.Context) (V, error)) (
 
 // launch adds a load that is to run on a goroutine of its own. The shard is locked.
 func (g *Group[K, V]) launch(ctx context.Context, s *shard[K, V], hash uint64, key K, displaced *call[K, V]) *call[K, V] {
-	c := &call[K, V]{hash: hash, key: key, done: make(chan struct{}), kept: g.detached}
-	c.ctx.values = ctx
+	both := &struct { // in one piece
+		call[K, V]
+		own loadContext
+	}{call: call[K, V]{hash: hash, key: key, done: make(chan struct{}), kept: g.detached}, own: loadContext{values: ctx}}
+	c := &both.call
+	c.ctx = &both.own
 	if g.timeout > 0 {
 		c.ctx.limit = &limit{
 			deadline: time.Now().Add(g.timeout),
@@ -110,7 +117,7 @@ func (g *Group[K, V]) run(c *call[K, V], fn func(context.Context) (V, error)) {
 		}
 		g.end(c, v, err, value != nil)
 	}()
-	v, err = fn(&c.ctx)
+	v, err = fn(c.ctx)
 }
 
 // end takes a load that has returned out of the table and gives the waiters its answer.
@@ -134,6 +141,9 @@ func (g *Group[K, V]) end(c *call[K, V], v V, err error, panicked bool) {
 		s.mu.Unlock()
 		g.tell(c, err, panicked) // before the load stops to count as running, so that nothing is logged after Close
 		s.mu.Lock()
+	}
+	if c.done == nil {
+		s.recycle(c)
 	}
 	drained := s.done()
 	s.mu.Unlock()

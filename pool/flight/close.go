@@ -58,27 +58,27 @@ func (g *Group[K, V]) drained() {
 // abort cancels what is running and returns how many loads that are.
 func (g *Group[K, V]) abort() (running int64) {
 	for i := range g.table.shards {
-		for _, c := range g.table.shards[i].doom(&running) {
-			c.ctx.cancel(ErrClosed)
+		for _, ctx := range g.table.shards[i].doom(&running) {
+			ctx.cancel(ErrClosed)
 		}
 	}
 	return running
 }
 
-// doom marks all loads of the shard as dying and returns them.
-func (s *shard[K, V]) doom(running *int64) []*call[K, V] {
+// doom marks all loads of the shard as dying and returns their contexts.
+func (s *shard[K, V]) doom(running *int64) []*loadContext {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	*running += s.running
-	var doomed []*call[K, V]
+	var doomed []*loadContext
 	for _, c := range s.buckets {
 		for ; c != nil; c = c.next {
 			c.dying = true
-			doomed = append(doomed, c)
+			doomed = append(doomed, c.ctx)
 		}
 	}
 	for c := s.strays; c != nil; c = c.next {
-		doomed = append(doomed, c)
+		doomed = append(doomed, c.ctx)
 	}
 	return doomed
 }

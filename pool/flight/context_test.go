@@ -97,7 +97,11 @@ func TestTheContextOfALoadEndsWhenTheLoadHasReturnedWheneverItIsAskedFor(t *test
 		for _, early := range []bool{true, false} {
 			var kept context.Context
 			var done <-chan struct{}
-			if _, err := g.Do(context.WithValue(ctx, keyOfValue{}, 42), "k", func(ctx context.Context) (int, error) {
+			leader, end := ctx, context.CancelCauseFunc(func(error) {})
+			if ctx.Done() != nil {
+				leader, end = context.WithCancelCause(ctx)
+			}
+			if _, err := g.Do(context.WithValue(leader, keyOfValue{}, 42), "k", func(ctx context.Context) (int, error) {
 				kept = ctx
 				if early {
 					done = ctx.Done()
@@ -106,6 +110,7 @@ func TestTheContextOfALoadEndsWhenTheLoadHasReturnedWheneverItIsAskedFor(t *test
 			}); err != nil {
 				t.Fatal(err)
 			}
+			end(errLoad) // the leader's, not the load's
 			if kept.Err() != context.Canceled || context.Cause(kept) != context.Canceled {
 				t.Errorf("early %v: Err = %v, Cause = %v", early, kept.Err(), context.Cause(kept))
 			}

@@ -82,8 +82,8 @@ func (g *Group[K, V]) DoShared(ctx context.Context, key K, fn func(context.Conte
 	}
 	if quit == nil && g.timeout == 0 {
 		displaced := c
-		c = &call[K, V]{hash: hash, key: key, waiters: 1, kept: g.detached}
-		c.ctx.values = ctx
+		c = s.recycled()
+		c.ctx, c.hash, c.key, c.waiters, c.kept = &loadContext{values: ctx}, hash, key, 1, g.detached
 		s.add(c, displaced)
 		s.mu.Unlock()
 		v, err = g.lead(c, fn)

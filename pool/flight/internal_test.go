@@ -3,7 +3,9 @@ package flight
 import (
 	"context"
 	"runtime"
+	"strconv"
 	"testing"
+	"unsafe"
 )
 
 // This one fails when a load can be joined between the return of its function and the removal of its key: the lock of
@@ -103,5 +105,13 @@ func TestTheTableForgetsLoadsThatHaveEndedThoughItHasGrown(t *testing.T) {
 				t.Fatalf("shard %d holds the load of %d", i, c.key)
 			}
 		}
+	}
+}
+
+// Two cores that work on neighbouring shards must not fight over a cache line.
+func TestShardsDoNotShareCacheLines(t *testing.T) {
+	const lines = 128 // two of them: the hardware fetches lines in pairs
+	if size := unsafe.Sizeof(shard[string, int]{}); strconv.IntSize == 64 && size%lines != 0 {
+		t.Errorf("a shard takes %d bytes", size)
 	}
 }

@@ -28,6 +28,8 @@ type table[K comparable, V any] struct {
 // The loads of a shard are in a hash table of chains that run through the calls themselves. There are as many of them
 // as loads run at once, mostly none or one, so that finding, adding and removing one touches the shard and the call and
 // nothing else. The table grows with the most loads that ever ran at once, by 8 bytes for each, and does not shrink.
+//
+// A shard takes 128 bytes, two cache lines: the hardware fetches lines in pairs.
 type shard[K comparable, V any] struct {
 	mu      sync.Mutex
 	closed  bool          // no load starts any more
@@ -36,9 +38,8 @@ type shard[K comparable, V any] struct {
 	strays  *call[K, V]   // loads that run on without their key
 	running int64         // loads that have not returned, wherever they are
 	first   [firstBuckets]*call[K, V]
+	spare   *call[K, V] // for the next load that its leader runs
 	counts  [words]int64
-
-	_ [16]byte // two cache lines in all: the hardware fetches lines in pairs
 }
 
 func newTable[K comparable, V any]() *table[K, V] {
@@ -98,6 +99,22 @@ func (s *shard[K, V]) add(c, displaced *call[K, V]) {
 	s.listed++
 	s.running++
 	s.counts[wordLeaders]++
+}
+
+// recycled returns a call without any past.
+func (s *shard[K, V]) recycled() *call[K, V] {
+	c := s.spare
+	if c == nil {
+		return new(call[K, V])
+	}
+	s.spare = nil
+	return c
+}
+
+// recycle keeps a call that nobody else knows.
+func (s *shard[K, V]) recycle(c *call[K, V]) {
+	*c = call[K, V]{}
+	s.spare = c
 }
 
 func (s *shard[K, V]) grow() {
