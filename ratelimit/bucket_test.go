@@ -169,9 +169,26 @@ func TestTimeStandsStillOutsideOfItsRange(t *testing.T) {
 			if _, ok := p.b.grab(&p.word, ns, 1); ok {
 				t.Errorf("%v: more than the burst was allowed at %d", l, ns)
 			}
+			edge := int64(0) // the reading at which time stands still
+			if ns > 0 {
+				edge = int64(p.b.horizon)
+			}
+			now := p.b.instant(edge)
+			if got, want := p.word.Load(), now.at+now.part+p.b.size; got != want || got < now.at {
+				t.Errorf("%v: the word is %d at %d, want %d as at %d", l, got, ns, want, edge)
+			}
 			if r := p.b.result(p.word.Load(), ns, 1, false); r.RetryAfter <= 0 || r.ResetAfter < r.RetryAfter {
 				t.Errorf("%v at %d: %+v", l, ns, r)
 			}
+		}
+	}
+}
+
+func TestTheRoundingOfAnOddLimitDoesNotShowInWhatRemains(t *testing.T) {
+	for ns := range int64(1000) {
+		p := newPair(PerSecond(17))
+		if r := p.take(t, ns, 3); r.Remaining != 14 {
+			t.Fatalf("at %d, 3 of 17 leave %d", ns, r.Remaining)
 		}
 	}
 }

@@ -18,6 +18,9 @@ func newTestKeyed(t interface{ Fatal(...any) }, l Limit, maxKeys int) *Keyed[int
 // crowded is a hash under which many keys meet in few places, at the end of the table too.
 func crowded(key int) uint64 { return uint64(key%5+12)<<1 | 1 }
 
+// spread is a hash under which keys meet seldom.
+func spread(key int) uint64 { return uint64(key)*0x9E3779B97F4A7C15 | 1 }
+
 // at is a reading of the clock for a limit that is counted in nanoseconds.
 func at(ns uint64) instant { return instant{at: ns} }
 
@@ -52,29 +55,33 @@ func audit(t failer, k *Keyed[int], s *shard[int]) {
 func TestDroppingBucketsDoesNotShow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := Limit{Tokens: 1, Per: 100, Burst: 3}
-		maxKeys := rapid.IntRange(1, 48).Draw(t, "maxKeys") // one sweep sees all places
+		maxKeys, keys, hash := rapid.IntRange(1, 48).Draw(t, "maxKeys"), 80, crowded
+		if rapid.Bool().Draw(t, "large") {
+			maxKeys, keys, hash = maxKeys+52, 300, spread
+		}
 		k := newTestKeyed(t, l, maxKeys)
 		s := &k.shards[0]
 		never := make(map[int]uint64) // the words of a shard that never drops
 		latest := uint64(0)
-		for range rapid.IntRange(1, 300).Draw(t, "takes") {
-			latest += uint64(rapid.IntRange(0, 60).Draw(t, "step"))
+		for range rapid.IntRange(1, 10*keys).Draw(t, "takes") {
+			latest += uint64(rapid.IntRange(0, 60*80/keys).Draw(t, "step"))
 			now := latest - min(latest, uint64(rapid.SampledFrom([]int{0, 0, 0, 1, 50, 400}).Draw(t, "late")))
-			key := rapid.IntRange(0, 80).Draw(t, "key")
+			key := rapid.IntRange(0, keys).Draw(t, "key")
 			n := rapid.Int64Range(0, 4).Draw(t, "n")
 
 			judged := now // without a bucket, a late reading counts as the moment of the last drop
-			if _, there := s.find(crowded(key), key); !there {
+			if _, there := s.find(hash(key), key); !there {
 				judged = max(now, s.dropped)
 			}
-			full, ok, found := s.take(k, crowded(key), key, at(now), n)
+			full, ok, found := s.take(k, hash(key), key, at(now), n)
 			audit(t, k, s)
 			if !found {
 				if s.taken < maxKeys {
 					t.Fatalf("no place for key %d, though %d of %d are taken", key, s.taken, maxKeys)
 				}
 				for i := range s.places {
-					if p := s.places[i]; p.hash != 0 && p.full <= now {
+					p, all := s.places[i], len(s.places) <= sweepPlaces // one search sees all
+					if all && p.hash != 0 && p.full <= now {
 						t.Fatalf("no place for key %d at %d, though the bucket of %d is full at %d", key, now, p.key, p.full)
 					}
 				}
@@ -120,7 +127,6 @@ func TestASearchThatCannotSucceedIsNotMade(t *testing.T) {
 	k := newTestKeyed(t, Limit{Tokens: 1, Per: time.Hour, Burst: 2}, keys)
 	k.shards = k.shards[:1]
 	s := &k.shards[0]
-	spread := func(key int) uint64 { return uint64(key)*0x9E3779B97F4A7C15 | 1 }
 	for key := range keys {
 		s.take(k, spread(key), key, at(uint64(key)), 1)
 	}
@@ -140,22 +146,45 @@ func TestASearchThatCannotSucceedIsNotMade(t *testing.T) {
 	if want := uint64(time.Hour); s.notUntil != want {
 		t.Errorf("no search until %d, want %d", s.notUntil, want)
 	}
-	if _, _, found := s.take(k, spread(keys), keys, at(uint64(time.Hour)+64), 1); !found && s.hand == hand {
-		t.Error("no search, though buckets are full")
+	// At the hour the bucket of key 0 is full, and a later round finds it and knows the next.
+	found := false
+	for range rounds + 1 {
+		if _, _, found = s.take(k, spread(keys), keys, at(uint64(time.Hour)), 1); found {
+			break
+		}
+	}
+	if !found {
+		t.Fatal("the place of key 0 was not found")
+	}
+	for key := range 2 * rounds {
+		s.take(k, spread(2*keys+key), 2*keys+key, at(uint64(time.Hour)), 1)
+	}
+	if want := uint64(time.Hour) + 1; s.notUntil != want {
+		t.Errorf("no search until %d, want %d", s.notUntil, want)
 	}
 }
 
 func TestATableShrinksWhenItsBucketsAreFull(t *testing.T) {
 	const many = 10_000
-	k := newTestKeyed(t, Limit{Tokens: 1, Per: time.Second}, 2*many)
+	k := newTestKeyed(t, Limit{Tokens: 1, Per: time.Second, Burst: 2}, 2*many)
 	k.shards = k.shards[:1]
 	s := &k.shards[0]
-	spread := func(key int) uint64 { return uint64(key)*0x9E3779B97F4A7C15 | 1 }
 	for key := range many {
 		s.take(k, spread(key), key, at(0), 1)
 	}
 	audit(t, k, s)
 	grown := len(s.places)
+	for key := range many {
+		s.take(k, spread(key), key, at(0), 1)
+	}
+	k.maxKeys = many // at the bound, the hand goes to the end and finds that the buckets are not full yet
+	for range grown/sweepPlaces - 1 {
+		s.take(k, spread(many), many, at(uint64(time.Second)), 1)
+	}
+	if s.hand != grown-sweepPlaces {
+		t.Fatalf("the hand is at %d of %d", s.hand, grown)
+	}
+	k.maxKeys = 2 * many
 	for key := range 4 * grown { // each is full before the next comes
 		s.take(k, spread(key), key, at(uint64(time.Second)*uint64(key+2)), 1)
 	}
@@ -163,4 +192,9 @@ func TestATableShrinksWhenItsBucketsAreFull(t *testing.T) {
 	if grown < many || len(s.places) > grown/16 {
 		t.Errorf("the table has %d places, and had %d for %d keys in debt", len(s.places), grown, many)
 	}
+	k.maxKeys = k.keys.Load() // at the bound again, the hand is within the smaller table
+	if _, ok, found := s.take(k, spread(-1), -1, at(1<<62), 1); !ok || !found {
+		t.Error("there was no place among full buckets")
+	}
+	audit(t, k, s)
 }
