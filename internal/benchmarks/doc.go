@@ -8,10 +8,11 @@
 // turns: a round gives each of them one slice of about a millisecond, the order rotates from round to round, and the
 // figure is the median over the rounds. So a machine that slows down for a while slows all of them, and a ratio means
 // something where a time alone does not. A slice is shorter than the time that a scheduler leaves a process its
-// processor: on a busy machine too, most slices are undisturbed, and the median is one of them. Each case runs serially, in one goroutine, and in parallel, in as many
-// goroutines as the process has processors, released together; a parallel figure is the elapsed time divided by the
-// calls of all goroutines. Allocations are counted in a pass of their own. A contender that allocates has its garbage
-// collected before the next one's turn.
+// processor: on a busy machine too, most slices are undisturbed, and the median is one of them.
+//
+// Each case runs serially, in one goroutine, and in parallel, in as many goroutines as the process has processors,
+// released together; a parallel figure is the elapsed time divided by the calls of all goroutines. Allocations are
+// counted in a pass of their own. A contender that allocates has its garbage collected before the next one's turn.
 //
 // The real OpenTelemetry SDK is attached to ours: a meter provider with two readers, which are collected between
 // slices now and then, and a trace provider that samples nothing.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"golang.org/x/sync/singleflight"
 	resenje "resenje.org/singleflight"
@@ -76,7 +77,50 @@ func uncancellableFlights(env *environment, keysOf func(worker int) []string, te
 				}
 			}
 		}}},
+		floor: claimAndRelease(keysOf),
 	}, nil
+}
+
+// claimAndRelease is the floor of a flight: a key is put into a map under a lock, the load is called, and the key is
+// taken out again. The map is the goroutine's own, as if there were no one to share with.
+func claimAndRelease(keysOf func(worker int) []string) *contender {
+	return &contender{loop: func(worker int) func(int) {
+		keys := keysOf(worker)
+		var mu sync.Mutex
+		flying := make(map[string]*user)
+		return func(n int) {
+			for i := range n {
+				key := keys[i%len(keys)]
+				mu.Lock()
+				flying[key] = nil
+				mu.Unlock()
+				_, _ = loadUser(ctx)
+				mu.Lock()
+				delete(flying, key)
+				mu.Unlock()
+			}
+		}
+	}}
+}
+
+// callAside is the floor of a flight that its caller may leave: the load runs in a goroutine of its own, and the caller
+// waits for it or for the end of its context.
+func callAside(ctx context.Context) *contender {
+	return &contender{loop: func(int) func(int) {
+		return func(n int) {
+			for range n {
+				done := make(chan struct{})
+				go func() {
+					_, _ = loadUser(ctx)
+					close(done)
+				}()
+				select {
+				case <-done:
+				case <-ctx.Done():
+				}
+			}
+		}
+	}}
 }
 
 // flightCancellable gives each goroutine keys of its own, for under one key resenje would not do the same work: it keeps
@@ -106,5 +150,6 @@ func flightCancellable(env *environment) (lineup, error) {
 				}
 			}
 		}}},
+		floor: callAside(ctx),
 	}, nil
 }

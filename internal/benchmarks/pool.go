@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync"
 
 	"github.com/alitto/pond/v2"
 	"github.com/panjf2000/ants/v2"
@@ -180,5 +181,42 @@ func poolSubmit(env *environment) (lineup, error) {
 				}
 			},
 		}},
+		floor: channelFutures(env),
 	}, nil
+}
+
+// channelFutures is the floor of futures: the channel of channelPool, and for each task one object that holds its answer.
+func channelFutures(env *environment) *contender {
+	type future struct {
+		answer  int
+		err     error
+		waiting sync.WaitGroup
+	}
+	tasks := make(chan *future, poolQueue)
+	for range poolWorkers {
+		go func() {
+			for f := range tasks {
+				f.answer, f.err = workValue(ctx)
+				f.waiting.Done()
+			}
+		}()
+	}
+	env.cleanup(func() { close(tasks) })
+	return &contender{loop: func(int) func(int) {
+		var futures [fanOut]*future
+		return func(n int) {
+			for n > 0 {
+				batch := futures[:min(n, fanOut)]
+				for i := range batch {
+					batch[i] = new(future)
+					batch[i].waiting.Add(1)
+					tasks <- batch[i]
+				}
+				for _, f := range batch {
+					f.waiting.Wait()
+				}
+				n -= len(batch)
+			}
+		}
+	}}
 }

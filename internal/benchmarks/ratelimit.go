@@ -2,12 +2,16 @@ package main
 
 import (
 	"fmt"
+	"hash/maphash"
+	"math/bits"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/sethvargo/go-limiter/memorystore"
 	"golang.org/x/time/rate"
 
+	"github.com/joist-go/joist/internal/clock"
 	"github.com/joist-go/joist/ratelimit"
 )
 
@@ -133,7 +137,39 @@ func keyedLineup(env *environment, count int) (lineup, error) {
 				}
 			},
 		}},
+		floor: hashedWords(keys, order),
 	}, nil
+}
+
+// hashedWords is the floor of a limiter by key: a clock reading, the hash of the key, and a compare-and-swap of the word
+// that it leads to. The words have a cache line each, as a key beside its word would.
+func hashedWords(keys []string, order []int32) *contender {
+	type line struct {
+		word atomic.Int64
+		_    [56]byte
+	}
+	var (
+		count = len(keys)
+		mask  = uint64(1)<<bits.Len(uint(count)) - 1
+		lines = make([]line, mask+1)
+		seed  = maphash.MakeSeed()
+		now   = clock.New()
+	)
+	return &contender{loop: func(worker int) func(int) {
+		at := worker * count / 3
+		return func(n int) {
+			i := at
+			for range n {
+				word := &lines[maphash.String(seed, keys[order[i]])&mask].word
+				old := word.Load()
+				word.CompareAndSwap(old, max(old, now.Now()))
+				if i++; i == count {
+					i = 0
+				}
+			}
+			at = i
+		}
+	}}
 }
 
 // shuffled returns the numbers below n in an order that is random, and the same in every run.

@@ -143,5 +143,14 @@ func retryAttemptTimeout(env *environment) (lineup, error) {
 				}
 			},
 		}},
+		floor: &contender{loop: func(int) func(int) {
+			return func(n int) {
+				for range n {
+					ctx, cancel := context.WithTimeout(ctx, time.Second)
+					_ = work(ctx)
+					cancel()
+				}
+			}
+		}},
 	}, nil
 }
