@@ -18,8 +18,8 @@ func TestAllocations(t *testing.T) {
 		options flight.Options
 		want    float64
 	}{
-		{"a leader that runs its load: the call", context.Background(), flight.Options{}, 1},
-		{"a leader that can leave: the call, its channel, its goroutine's start", cancellable, flight.Options{}, 3},
+		{"a leader that runs its load: its context", context.Background(), flight.Options{}, 1},
+		{"a leader that can leave: call and context, a channel, a goroutine's start", cancellable, flight.Options{}, 3},
 		{"with a Timeout: and its deadline, its timer, what the timer calls", cancellable, flight.Options{Detached: true}, 6},
 	}
 	for _, tt := range tests {
@@ -50,7 +50,7 @@ func keyAllocatesNothing[K comparable](t *testing.T, key K) {
 	}
 	load := answers(1)
 	if got := testing.AllocsPerRun(500, func() { g.Do(context.Background(), key, load) }); got > 1 {
-		t.Errorf("%v allocations, want the call alone", got)
+		t.Errorf("%v allocations, want the context alone", got)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 //
 // A load that its leader runs and that nobody joins has a call that only the table and the leader know: the shard keeps
 // it for the next such load. The context is not part of it, because the load may keep that.
+// Channels are not kept either: one that is made within a testing/synctest bubble belongs to it, and a group need not.
 //
 // The answer is written once, before settled is set and done is closed. Waiters read it after either.
 type call[K comparable, V any] struct {

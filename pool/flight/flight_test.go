@@ -161,3 +161,18 @@ func TestGoBeginsALoadAndDoesNotWait(t *testing.T) {
 		})
 	}
 }
+
+func TestAGroupMayBeUsedInOneTestBubbleAfterTheOther(t *testing.T) {
+	g := newGroup(t, flight.Options{})
+	for range 3 {
+		bubbles(t, func(t *testing.T, ctx context.Context) {
+			gate := make(chan struct{})
+			leader, follower := call(ctx, g, "k", after(gate, 1)), call(ctx, g, "k", answers(0))
+			alone := call(ctx, g, "other", answers(2))
+			close(gate)
+			leader.want(t, 1, false, nil)
+			follower.want(t, 1, true, nil)
+			alone.want(t, 2, false, nil)
+		})
+	}
+}
