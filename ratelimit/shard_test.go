@@ -146,21 +146,23 @@ func TestASearchThatCannotSucceedIsNotMade(t *testing.T) {
 	if want := uint64(time.Hour); s.notUntil != want {
 		t.Errorf("no search until %d, want %d", s.notUntil, want)
 	}
-	// At the hour the bucket of key 0 is full, and a later round finds it and knows the next.
-	found := false
-	for range rounds + 1 {
-		if _, _, found = s.take(k, spread(keys), keys, at(uint64(time.Hour)), 1); found {
-			break
+	// At the hour the bucket of key 0 is full, then that of key 1: a round finds it, and the next round knows when to
+	// search again.
+	next := 2 * keys
+	for step := range uint64(3) {
+		now := at(uint64(time.Hour) + step)
+		found := false
+		for range 2 * rounds {
+			next++
+			_, _, this := s.take(k, spread(next), next, now, 1)
+			found = found || this
 		}
-	}
-	if !found {
-		t.Fatal("the place of key 0 was not found")
-	}
-	for key := range 2 * rounds {
-		s.take(k, spread(2*keys+key), 2*keys+key, at(uint64(time.Hour)), 1)
-	}
-	if want := uint64(time.Hour) + 1; s.notUntil != want {
-		t.Errorf("no search until %d, want %d", s.notUntil, want)
+		if !found {
+			t.Fatalf("the place of key %d was not found", step)
+		}
+		if s.notUntil != now.at+1 {
+			t.Errorf("no search until %d, want %d", s.notUntil, now.at+1)
+		}
 	}
 }
 

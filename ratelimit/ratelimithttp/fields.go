@@ -108,22 +108,21 @@ func (v *values) add(h http.Header, field string, place int, value string) {
 	v.set(h, field, place, value)
 }
 
-// setFields sets the fields for an answer and returns the t of RateLimit, 0 when it has none.
-func (p *policy) setFields(h http.Header, v *values, res ratelimit.Result) (more int64) {
+// setFields sets the fields for an answer.
+func (p *policy) setFields(h http.Header, v *values, res ratelimit.Result) {
 	if p.field == "" {
-		return 0
+		return
 	}
 	var buf [192]byte
 	field := append(buf[:0], p.name...)
 	field = append(field, ";r="...)
 	field = strconv.AppendInt(field, max(0, min(res.Remaining, maxInteger)), 10)
-	if more = seconds(untilMore(res)); more > 0 {
+	if more := seconds(untilMore(res)); more > 0 {
 		field = append(field, ";t="...)
 		field = strconv.AppendInt(field, more, 10)
 	}
 	v.add(h, policyField, policyValue, p.field)
 	v.add(h, limitField, limitValue, string(field))
-	return more
 }
 
 // untilMore returns how long it takes until one token more remains, 0 when the bucket is full or holds none.

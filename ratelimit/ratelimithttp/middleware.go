@@ -84,10 +84,11 @@ func (h *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p := h.policy(res.Limit)
 	v := new(values)
-	more := p.setFields(w.Header(), v, res)
+	p.setFields(w.Header(), v, res)
 	if !res.Allowed {
 		if !res.Never {
-			v.set(w.Header(), "Retry-After", retryAfterValue, strconv.FormatInt(max(seconds(res.RetryAfter), more, 1), 10))
+			// Never before t, which is the same wait in a refusal.
+			v.set(w.Header(), "Retry-After", retryAfterValue, strconv.FormatInt(max(seconds(res.RetryAfter), 1), 10))
 		}
 		telemetry.Event(r.Context(), "joist.ratelimit.limited", h.name, attribute.String("joist.ratelimit.limit", res.Limit.Name))
 		writeProblem(w, v, http.StatusTooManyRequests, p.problem)

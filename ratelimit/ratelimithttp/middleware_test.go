@@ -297,6 +297,14 @@ func TestARefusalIsAnEventOnTheRequestsSpan(t *testing.T) {
 	}
 }
 
+func TestARefusalWithoutAHintAsksForASecond(t *testing.T) {
+	taker := takerFunc(func(context.Context, string, int64) (ratelimit.Result, error) { return ratelimit.Result{}, nil })
+	w := serve(ratelimithttp.Middleware(taker, ratelimithttp.Options{Key: ratelimithttp.ClientIP()})(hello), "192.0.2.1:1")
+	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "1" {
+		t.Errorf("%d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+	}
+}
+
 func TestAPanicOfTheHandlerComesThrough(t *testing.T) {
 	defer func() {
 		if recover() != http.ErrAbortHandler {
