@@ -142,25 +142,26 @@ func keyedLineup(env *environment, count int) (lineup, error) {
 }
 
 // hashedWords is the floor of a limiter by key: a clock reading, the hash of the key, and a compare-and-swap of the word
-// that it leads to. The words have a cache line each, as a key beside its word would.
+// that it leads to. Beside each word there is the room that its key and hash would take.
 func hashedWords(keys []string, order []int32) *contender {
-	type line struct {
+	type place struct {
 		word atomic.Int64
-		_    [56]byte
+		_    uint64
+		_    string
 	}
 	var (
-		count = len(keys)
-		mask  = uint64(1)<<bits.Len(uint(count)) - 1
-		lines = make([]line, mask+1)
-		seed  = maphash.MakeSeed()
-		now   = clock.New()
+		count  = len(keys)
+		mask   = uint64(1)<<bits.Len(uint(count)) - 1
+		places = make([]place, mask+1)
+		seed   = maphash.MakeSeed()
+		now    = clock.New()
 	)
 	return &contender{loop: func(worker int) func(int) {
 		at := worker * count / 3
 		return func(n int) {
 			i := at
 			for range n {
-				word := &lines[maphash.String(seed, keys[order[i]])&mask].word
+				word := &places[maphash.String(seed, keys[order[i]])&mask].word
 				old := word.Load()
 				word.CompareAndSwap(old, max(old, now.Now()))
 				if i++; i == count {
