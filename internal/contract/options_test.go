@@ -1,0 +1,273 @@
+package contract_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/joist-go/joist/breaker"
+	"github.com/joist-go/joist/breaker/breakerhttp"
+	"github.com/joist-go/joist/cache"
+	"github.com/joist-go/joist/pool"
+	"github.com/joist-go/joist/pool/bulkhead"
+	"github.com/joist-go/joist/pool/flight"
+	"github.com/joist-go/joist/ratelimit"
+	"github.com/joist-go/joist/ratelimit/ratelimithttp"
+	"github.com/joist-go/joist/retry"
+	"github.com/joist-go/joist/retry/retryhttp"
+)
+
+// anyValue stands for a field that has no invalid value.
+type anyValue struct{}
+
+// common are the fields that every Options has.
+var common = map[string][]any{
+	"Name":           {strings.Repeat("x", 129), "a\nb", "\xff"},
+	"MeterProvider":  {anyValue{}},
+	"TracerProvider": {anyValue{}},
+	"Logger":         {anyValue{}},
+}
+
+// optionsCase is one Options struct: a valid one, the invalid values of each field, and its constructor.
+type optionsCase struct {
+	valid   any
+	invalid map[string][]any
+	make    func(o any) error
+}
+
+var (
+	badLimits = []any{
+		[]ratelimit.Limit(nil),
+		[]ratelimit.Limit{{}},
+		[]ratelimit.Limit{ratelimit.PerSecond(2e9)},
+		[]ratelimit.Limit{ratelimit.PerSecond(-2)},
+		[]ratelimit.Limit{ratelimit.PerSecond(1).WithBurst(-2)},
+		[]ratelimit.Limit{ratelimit.PerSecond(1).Named("a\nb")},
+		[]ratelimit.Limit{ratelimit.PerSecond(1), ratelimit.PerMinute(1)},
+	}
+	breakerFields = map[string][]any{
+		"Window":        {breaker.Last(-time.Second), breaker.Last(1)},
+		"MinCalls":      {-1, 1_000_001},
+		"FailureRatio":  {-0.1, 1.1, math.NaN(), math.Inf(1)},
+		"OpenFor":       {-time.Second},
+		"MaxOpenFor":    {time.Nanosecond, -time.Second},
+		"Probes":        {-1, 1001},
+		"ProbeTimeout":  {-time.Second},
+		"IsFailure":     {anyValue{}},
+		"OnStateChange": {anyValue{}},
+	}
+	retryFields = map[string][]any{
+		"MaxAttempts":    {-2},
+		"Backoff":        {retry.Exponential(-1, time.Second), retry.Exponential(time.Second, time.Millisecond)},
+		"AttemptTimeout": {-time.Second},
+		"Budget":         {new(retry.Budget)},
+		"Retryable":      {anyValue{}},
+		"MaxHint":        {-2 * time.Second},
+		"OnRetry":        {anyValue{}},
+	}
+)
+
+var optionsCases = []optionsCase{
+	{
+		valid: cache.Options[string, int]{TTL: time.Minute, Load: func(context.Context, string) (int, error) { return 1, nil }},
+		invalid: map[string][]any{
+			"Load":                 {(func(context.Context, string) (int, error))(nil)},
+			"TTL":                  {time.Duration(0), -2 * time.Second},
+			"StaleWhileRevalidate": {-2 * time.Second},
+			"StaleIfError":         {-2 * time.Second},
+			"NotFoundTTL":          {-2 * time.Second},
+			"ErrorBackoff":         {-2 * time.Second},
+			"LoadTimeout":          {-2 * time.Second},
+			"Jitter":               {-0.5, 1.5, math.NaN()},
+			"RefreshConcurrency":   {-2},
+			"MaxEntries":           {-2},
+		},
+		make: func(o any) error { _, err := cache.New(o.(cache.Options[string, int])); return err },
+	},
+	{
+		valid:   ratelimit.Options{Limits: []ratelimit.Limit{ratelimit.PerSecond(1)}},
+		invalid: map[string][]any{"Limits": badLimits},
+		make:    func(o any) error { _, err := ratelimit.New(o.(ratelimit.Options)); return err },
+	},
+	{
+		valid:   ratelimit.KeyedOptions[string]{Limits: []ratelimit.Limit{ratelimit.PerSecond(1)}},
+		invalid: map[string][]any{"Limits": badLimits, "MaxKeys": {-1, int(1e9) + 1}},
+		make:    func(o any) error { _, err := ratelimit.NewKeyed(o.(ratelimit.KeyedOptions[string])); return err },
+	},
+	{
+		valid:   ratelimithttp.Options{Key: ratelimithttp.ClientIP()},
+		invalid: map[string][]any{"Key": {(func(*http.Request) string)(nil)}},
+		make: func(o any) error { // middleware cannot return an error: it panics with it
+			return panicked(func() { ratelimithttp.Middleware(denyAll{}, o.(ratelimithttp.Options)) })
+		},
+	},
+	{
+		valid:   retry.Options{},
+		invalid: retryFields,
+		make:    func(o any) error { _, err := retry.New(o.(retry.Options)); return err },
+	},
+	{
+		valid: retry.BudgetOptions{},
+		invalid: map[string][]any{
+			"Ratio":  {-0.1, 1.1, 0.00001, math.NaN()},
+			"Burst":  {-2},
+			"Window": {-time.Second},
+		},
+		make: func(o any) error { _, err := retry.NewBudget(o.(retry.BudgetOptions)); return err },
+	},
+	{
+		valid:   retryhttp.Options{},
+		invalid: with(retryFields, map[string][]any{"Base": {anyValue{}}, "Statuses": {[]int{200}, []int{600}, []int{503, 0}}}),
+		make:    func(o any) error { _, err := retryhttp.New(o.(retryhttp.Options)); return err },
+	},
+	{
+		valid:   breaker.Options{},
+		invalid: breakerFields,
+		make:    func(o any) error { _, err := breaker.New(o.(breaker.Options)); return err },
+	},
+	{
+		valid:   breaker.KeyedOptions[string]{},
+		invalid: with(breakerFields, map[string][]any{"MaxKeys": {-1, 1<<24 + 1}, "OnKeyStateChange": {anyValue{}}}),
+		make:    func(o any) error { _, err := breaker.NewKeyed(o.(breaker.KeyedOptions[string])); return err },
+	},
+	{
+		valid: breakerhttp.Options{},
+		invalid: with(breakerFields, map[string][]any{
+			"Base": {anyValue{}}, "MaxHosts": {-1, 1<<24 + 1}, "FailedResponse": {anyValue{}}, "OnHostStateChange": {anyValue{}},
+		}),
+		make: func(o any) error { _, err := breakerhttp.New(o.(breakerhttp.Options)); return err },
+	},
+	{
+		valid: pool.Options{},
+		invalid: map[string][]any{
+			"Workers":  {-1, pool.MaxWorkers + 1},
+			"Queue":    {-2, pool.MaxQueue + 1},
+			"WhenFull": {pool.WhenFull(-1), pool.WhenFull(99)},
+			"OnPanic":  {anyValue{}},
+		},
+		make: func(o any) error {
+			p, err := pool.New(o.(pool.Options))
+			if err == nil {
+				err = p.Close(context.Background())
+			}
+			return err
+		},
+	},
+	{
+		valid:   bulkhead.Options{Limit: bulkhead.Fixed(1)},
+		invalid: map[string][]any{"Limit": {bulkhead.Limit(nil), bulkhead.Fixed(0), bulkhead.Fixed(-1), bulkhead.Fixed(bulkhead.MaxLimit + 1)}},
+		make:    func(o any) error { _, err := bulkhead.New(o.(bulkhead.Options)); return err },
+	},
+	{
+		valid:   flight.Options{},
+		invalid: map[string][]any{"Detached": {anyValue{}}, "Timeout": {-2 * time.Second}},
+		make:    func(o any) error { _, err := flight.New[string, int](o.(flight.Options)); return err },
+	},
+}
+
+type denyAll struct{}
+
+func (denyAll) Take(context.Context, string, int64) (ratelimit.Result, error) {
+	return ratelimit.Result{}, nil
+}
+
+func panicked(f func()) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = fmt.Errorf("%v", value)
+		}
+	}()
+	f()
+	return nil
+}
+
+func with(a, b map[string][]any) map[string][]any {
+	all := make(map[string][]any)
+	for _, m := range []map[string][]any{a, b} {
+		for field, values := range m {
+			all[field] = values
+		}
+	}
+	return all
+}
+
+func TestEveryFieldOfEveryOptionsIsChecked(t *testing.T) {
+	for _, c := range optionsCases {
+		typ := reflect.TypeOf(c.valid)
+		t.Run(strings.TrimPrefix(typ.String(), "*"), func(t *testing.T) {
+			if err := c.make(c.valid); err != nil {
+				t.Fatalf("the valid one: %v", err)
+			}
+			invalid := with(common, c.invalid)
+			everything := reflect.New(typ).Elem()
+			everything.Set(reflect.ValueOf(c.valid))
+			var faulty []string
+			for _, field := range reflect.VisibleFields(typ) {
+				if field.Anonymous {
+					continue
+				}
+				values, listed := invalid[field.Name]
+				if !listed {
+					t.Errorf("%s is not in the table: list invalid values, or anyValue", field.Name)
+				}
+				for _, value := range values {
+					if value == (anyValue{}) {
+						continue
+					}
+					one := reflect.New(typ).Elem()
+					one.Set(reflect.ValueOf(c.valid))
+					set(one, field, value)
+					set(everything, field, value)
+					told(t, c.make(one.Interface()), field.Name, value)
+				}
+				if len(values) > 0 && values[0] != (anyValue{}) {
+					faulty = append(faulty, field.Name)
+				}
+			}
+			err := c.make(everything.Interface())
+			for _, field := range faulty {
+				told(t, err, field, nil)
+			}
+		})
+	}
+}
+
+func set(options reflect.Value, field reflect.StructField, value any) {
+	f := options.FieldByIndex(field.Index)
+	if value == nil {
+		f.SetZero()
+		return
+	}
+	f.Set(reflect.ValueOf(value))
+}
+
+// told checks that an error of New names the field, its value where that is a number or a text, and a rule.
+func told(t *testing.T, err error, field string, value any) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("%s = %v is accepted", field, value)
+		return
+	}
+	for line := range strings.Lines(err.Error()) {
+		_, fault, ok := strings.Cut(line, "Options."+field)
+		if !ok || !strings.HasPrefix(line, "joist/") {
+			continue
+		}
+		if !strings.Contains(fault, ", but ") {
+			t.Errorf("%s: no rule in %q", field, line)
+		}
+		switch value := value.(type) {
+		case int, float64, time.Duration:
+			if !strings.Contains(fault, fmt.Sprint(value)) && !reflect.ValueOf(value).IsZero() {
+				t.Errorf("%s: the value %v is not in %q", field, value, line)
+			}
+		}
+		return
+	}
+	t.Errorf("%s = %v: not named in %q", field, value, err)
+}
