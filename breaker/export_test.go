@@ -1,5 +1,7 @@
 package breaker
 
+import "context"
+
 // PermitGeneration returns the generation that a permit was given in, and whether it is a probe's.
 func PermitGeneration(p *Permit) (generation uint64, probe bool) {
 	return p.ticket >> generationShift, p.serial() != 0
@@ -10,4 +12,10 @@ func DroppedTallies[K comparable](k *Keyed[K]) int {
 	k.ledger.mu.Lock()
 	defer k.ledger.mu.Unlock()
 	return len(k.ledger.dropped)
+}
+
+// AdmitLocked is what a call does that found no reason to refuse before it had the lock.
+func AdmitLocked(b *Breaker) bool {
+	_, allowed := b.admitLocked(context.Background(), b.set.clock.Now())
+	return allowed
 }

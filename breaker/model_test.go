@@ -208,10 +208,12 @@ func TestABreakerDoesWhatTheModelDoes(t *testing.T) {
 		o.MaxOpenFor = o.OpenFor
 		steps := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) step {
 			return step{
-				rapid.SampledFrom([]string{"allow", "allow", "success", "success", "failure", "failure", "ignored", "amend", "sleep"}).Draw(rt, "op"),
-				rapid.IntRange(0, 1<<20).Draw(rt, "n"),
+				rapid.SampledFrom([]string{
+					"allow", "allow", "allow", "success", "success", "failure", "ignored", "amend", "again", "sleep",
+				}).Draw(rt, "op"),
+				rapid.IntRange(0, 99).Draw(rt, "n"),
 			}
-		}), 1, 120).Draw(rt, "steps")
+		}), 100, 300).Draw(rt, "steps") // short runs reach little
 		var fault string
 		// rapid's own goroutine stays outside the bubble, and must be the one that reports.
 		synctest.Test(t, func(*testing.T) { fault = compare(o, steps) })
@@ -252,21 +254,34 @@ func compare(o breaker.Options, steps []step) string {
 				permits = append(permits, p)
 				modelPermits = append(modelPermits, want)
 			}
-		case len(permits) > 0:
-			n := s.N % len(permits)
+		default:
+			phase := map[string]int{"amend": 1, "again": 2}[s.Op] // otherwise 0: a call that is out
+			var candidates []int
+			for n, p := range modelPermits {
+				if p.phase == phase {
+					candidates = append(candidates, n)
+				}
+			}
+			if len(candidates) == 0 {
+				continue
+			}
+			n := candidates[s.N%len(candidates)]
 			switch s.Op {
 			case "success":
 				permits[n].Done(nil)
+				m.done(modelPermits[n], s.Op)
 			case "failure":
 				permits[n].Done(errDown)
+				m.done(modelPermits[n], s.Op)
 			case "ignored":
 				permits[n].Done(breaker.Ignore(errDown))
+				m.done(modelPermits[n], s.Op)
 			case "amend":
 				permits[n].Amend(errDown)
 				m.amend(modelPermits[n])
-			}
-			if s.Op != "amend" {
-				m.done(modelPermits[n], s.Op)
+			case "again":
+				permits[n].Done(errDown)
+				permits[n].Amend(errDown)
 			}
 		}
 		m.settle()

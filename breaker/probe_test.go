@@ -53,6 +53,17 @@ func TestExactlyProbesPermitsAreOutAtOnce(t *testing.T) {
 	})
 }
 
+func TestACallThatComesForTheLastPlaceTooLateIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := halfOpen(t, 1)
+		p := must(b.Allow(t.Context()))
+		defer p.Done(nil)
+		if breaker.AdmitLocked(b) {
+			t.Fatal("two probes are out")
+		}
+	})
+}
+
 func TestALateSuccessDoesNotCloseAHalfOpenBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := must(breaker.New(breaker.Options{MinCalls: 1, Probes: 1, OpenFor: time.Second, MaxOpenFor: time.Second}))
@@ -155,6 +166,7 @@ func TestTheCallAfterAHungProbeGetsItsPlace(t *testing.T) {
 		}
 		wantErr(t, succeed(b), breaker.ErrOpen)
 		hung.Done(nil) // its place is another's
+		hung.Amend(errDown)
 		wantErr(t, succeed(b), breaker.ErrOpen)
 		probes[0].Done(nil)
 		probes[1].Done(nil)
