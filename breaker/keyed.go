@@ -213,8 +213,8 @@ func (k *Keyed[K]) Stats() KeyedStats {
 
 // ownKey returns a key that does not keep a larger string alive of which it was a part.
 func ownKey[K comparable](key K) K {
-	if s, ok := any(key).(string); ok {
-		return any(strings.Clone(s)).(K)
+	if s, ok := any(&key).(*string); ok {
+		*s = strings.Clone(*s)
 	}
 	return key
 }

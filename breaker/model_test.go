@@ -237,12 +237,12 @@ func compare(o breaker.Options, steps []step) string {
 		o.OpenFor - 1, o.OpenFor, o.ProbeTimeout, time.Minute,
 	}
 	for i, s := range steps {
-		switch {
-		case s.Op == "sleep":
+		switch s.Op {
+		case "sleep":
 			d := sleeps[s.N%len(sleeps)]
 			time.Sleep(d)
 			m.now += d
-		case s.Op == "allow":
+		case "allow":
 			p := new(breaker.Permit)
 			var err error
 			*p, err = b.Allow(context.Background())

@@ -107,7 +107,7 @@ func TestACallerThatLeavesWhileReadingIsNoFailure(t *testing.T) {
 
 func TestADeadlineWhileReadingIsAFailure(t *testing.T) {
 	transport := newTransport(t, breakerhttp.Options{})
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	res := send(t, ctx, transport, serve(t, waits))
 	if _, err := io.ReadAll(res.Body); !errors.Is(err, context.DeadlineExceeded) {

@@ -55,7 +55,7 @@ func New(o Options) (*Transport, error) {
 	}
 	if decide := o.IsFailure; decide != nil {
 		keyed.IsFailure = func(err error) bool {
-			return err == errFailedResponse || err == errNoReturn || decide(err)
+			return errors.Is(err, errFailedResponse) || errors.Is(err, errNoReturn) || decide(err)
 		}
 	}
 	hosts, err := breaker.NewKeyed(keyed)
@@ -91,7 +91,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case err != nil:
 		x.permit.Done(err)
-	case t.failed(res):
+	case res == nil || t.failed(res): // nil: a base that breaks its contract, of which http.Client complains
 		x.permit.Done(errFailedResponse)
 	default:
 		x.permit.Done(nil)

@@ -209,6 +209,16 @@ func TestABaseThatPanicsOrExitsIsAFailure(t *testing.T) {
 	}
 }
 
+func TestABaseThatReturnsNothingIsAFailure(t *testing.T) {
+	transport := newTransport(t, breakerhttp.Options{
+		Base: roundTripper(func(*http.Request) (*http.Response, error) { return nil, nil }),
+	})
+	if err := get(t, transport, "http://example.org"); err == nil || errors.Is(err, breaker.ErrOpen) {
+		t.Fatal(err)
+	}
+	wantOutcomes(t, transport, 0, 1, 0)
+}
+
 func TestTheNumberOfHostsIsBounded(t *testing.T) {
 	transport := newTransport(t, breakerhttp.Options{
 		MaxHosts: 5,
