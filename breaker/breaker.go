@@ -157,6 +157,7 @@ func (b *Breaker) admit(ctx context.Context, word uint64) (ticket uint64, err er
 	return 0, refusal
 }
 
+// admitLocked makes the transitions that are due, and decides by the state that it finds then.
 func (b *Breaker) admitLocked(ctx context.Context, now int64) (ticket uint64, allowed bool) {
 	b.mu.Lock()
 	b.settle(now)
@@ -166,10 +167,18 @@ func (b *Breaker) admitLocked(ctx context.Context, now int64) (ticket uint64, al
 		ticket, allowed = word, true
 	case HalfOpen:
 		var serial uint64
-		serial, allowed = b.takeProbe(now)
+		serial, allowed = b.takeProbe(now) // 0 if there is no place
 		ticket = word&^stateMask | serial<<stateBits
 	}
+	told := false
+	defer func() {
+		p := Permit{b: b, ctx: ctx, ticket: ticket | calling}
+		if !told && p.serial() != 0 { // the listener panicked or exited the goroutine: this probe is not going out
+			b.endProbe(&p, ignored)
+		}
+	}()
 	b.leave(ctx)
+	told = true
 	return ticket, allowed
 }
 

@@ -168,6 +168,36 @@ func TestAListenerThatPanicsOrExitsIsToldTheRest(t *testing.T) {
 	}
 }
 
+func TestAListenerThatPanicsOrExitsDoesNotKeepAProbesPlace(t *testing.T) {
+	for name, leave := range map[string]func(){"panic": func() { panic("boom") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := must(breaker.New(breaker.Options{
+					MinCalls: 1, Probes: 1, OpenFor: time.Second, MaxOpenFor: time.Second,
+					OnStateChange: func(tr breaker.Transition) {
+						if tr.To == breaker.HalfOpen {
+							leave()
+						}
+					},
+				}))
+				wantErr(t, fail(b), errDown)
+				time.Sleep(time.Second)
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					defer func() { _ = recover() }()
+					_ = succeed(b)
+				})
+				wg.Wait()
+				if s := b.Stats(); s.State != breaker.HalfOpen || s.Probing != 0 || s.Successes != 0 {
+					t.Fatalf("%+v", s)
+				}
+				wantErr(t, succeed(b), nil)
+				wantState(t, b, breaker.Closed)
+			})
+		})
+	}
+}
+
 func TestOpeningsGrowWithJitterUpToTheBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const openFor, bound = time.Second, 20 * time.Second
