@@ -56,11 +56,11 @@ func (p *Pool) giveUp(cause error) error {
 	e := &CloseError{Name: p.name, Cause: cause}
 	for e.dropNext(p) {
 	}
-	e.Running = int(p.underWay())
-	if e.Running == 0 && e.Dropped == 0 {
+	if p.underWay() == 0 && e.Dropped == 0 {
 		<-p.done // all workers are idle and on their way out
 		return nil
 	}
+	e.Running = int(p.running()) // before the cancel, which may end them
 	p.cancel(&ClosedError{Name: p.name})
 	return e
 }

@@ -268,3 +268,26 @@ func TestCloseUnderLoadLosesNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestCloseCountsAsRunningNoneThatWaitForAPlace(t *testing.T) {
+	for range 50 {
+		p := open(t, pool.Options{Workers: 1, Queue: 1})
+		release := occupy(t, p, 1)
+		_ = p.Go(t.Context(), nothing)
+		var waiting sync.WaitGroup
+		for range 20 {
+			waiting.Go(func() { _ = p.Go(t.Context(), nothing) })
+		}
+		for p.Stats().Queued != 1 || p.Waiting() != 20 {
+			runtime.Gosched()
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		unfinished, ok := errors.AsType[*pool.CloseError](p.Close(ctx))
+		if !ok || unfinished.Running != 1 || unfinished.Dropped != 1 {
+			t.Errorf("got %+v", unfinished)
+		}
+		release()
+		waiting.Wait()
+	}
+}

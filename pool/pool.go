@@ -148,13 +148,15 @@ func (p *Pool) wait(ctx context.Context, t task) error {
 		return p.refuse(p.full(nil))
 	}
 	p.waiting.Add(1)
-	defer p.waiting.Add(-1)
 	select {
 	case p.tasks <- t:
+		p.waiting.Add(-1)
 		return nil
 	case <-p.closing:
+		p.waiting.Add(-1) // before its end is counted: see running
 		return p.refuse(&ClosedError{Name: p.name})
 	case <-ctx.Done():
+		p.waiting.Add(-1)
 	}
 	err := ctx.Err()
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -59,7 +59,8 @@ func (p *Pool) started() int64 {
 	return max(n, 0)
 }
 
-// running returns how many tasks run: what is under way and neither queued nor waiting for a place.
+// running returns how many tasks run: what is under way and neither queued nor waiting for a place. A call on its way in
+// or out may count for a moment, as long as there are workers that it might run on.
 func (p *Pool) running() int64 {
 	n := p.underWay() - int64(len(p.tasks)) - int64(p.waiting.Load())
 	return min(max(n, 0), p.started())
