@@ -17,6 +17,7 @@ const (
 // is Exponential(DefaultBase, DefaultCap).
 type Backoff struct {
 	base, cap time.Duration
+	made      bool // tells Exponential(0, 0), which New reports, from the zero Backoff
 }
 
 // Exponential returns a Backoff that doubles: before jitter the wait after attempt n is base × 2ⁿ⁻¹, at most maxDelay.
@@ -26,7 +27,7 @@ type Backoff struct {
 //
 // Base must be positive and maxDelay at least base; [New] reports what is not.
 func Exponential(base, maxDelay time.Duration) Backoff {
-	return Backoff{base: base, cap: maxDelay}
+	return Backoff{base: base, cap: maxDelay, made: true}
 }
 
 // Delay returns how long to wait after the given attempt, the first being 1, has failed, when the wait before that
@@ -63,7 +64,7 @@ func (b Backoff) ceiling(attempt int) time.Duration {
 
 func (b Backoff) orDefault() Backoff {
 	if b == (Backoff{}) {
-		return Backoff{base: DefaultBase, cap: DefaultCap}
+		return Exponential(DefaultBase, DefaultCap)
 	}
 	return b
 }

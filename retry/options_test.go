@@ -72,3 +72,10 @@ func TestZeroOptionsAreTheDefaults(t *testing.T) {
 		t.Errorf("the budget is %+v", s)
 	}
 }
+
+func TestABackoffOfNoDelayIsNotTakenForTheDefault(t *testing.T) {
+	if _, err := retry.New(retry.Options{Backoff: retry.Exponential(0, 0)}); err == nil ||
+		!strings.Contains(err.Error(), "Options.Backoff is Exponential(0s, 0s), but must have") {
+		t.Errorf("got %v", err)
+	}
+}
