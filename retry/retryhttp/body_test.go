@@ -184,3 +184,31 @@ func TestAnErrorThatIsNotRetriedIsTheBasesOwn(t *testing.T) {
 		t.Errorf("the body was closed %d times", body.closed)
 	}
 }
+
+func TestACallbackThatPanicsLeavesNoAnswerOpen(t *testing.T) {
+	long := strings.Repeat("x", 1<<17) // more than is kept in memory
+	for name, o := range map[string]retry.Options{
+		"OnRetry":                          {Backoff: fast, OnRetry: func(context.Context, retry.Event) { panic("boom") }},
+		"Retryable":                        {Backoff: fast, Retryable: func(error) bool { panic("boom") }},
+		"Retryable after the only attempt": {MaxAttempts: 1, Retryable: func(error) bool { panic("boom") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := &watched{Reader: strings.NewReader(long)}
+			var attempt context.Context
+			o.AttemptTimeout = time.Hour
+			transport := newTransport(t, retryhttp.Options{Options: o, Base: base(func(r *http.Request) (*http.Response, error) {
+				attempt = r.Context()
+				return answer(503, body, ""), nil
+			})})
+			defer func() {
+				if got := recover(); got != "boom" {
+					t.Errorf("recovered %v", got)
+				}
+				if body.closed == 0 || attempt.Err() == nil {
+					t.Errorf("closed %d times, the attempt's context: %v", body.closed, attempt.Err())
+				}
+			}()
+			_, _ = transport.RoundTrip(get(t, t.Context())) //nolint:bodyclose // there is none
+		})
+	}
+}

@@ -32,9 +32,12 @@ func (x *exchange) send(req *http.Request) (*http.Response, error) {
 	ctx, span := x.t.tracer.Start(req.Context(), spanName(req.Method), trace.WithSpanKind(trace.SpanKindClient))
 	defer span.End()
 	if !span.IsRecording() {
-		return x.limited(propagated(req))
+		if !span.SpanContext().IsValid() { // there is no tracing here, but perhaps a span from elsewhere to tell about
+			ctx = req.Context()
+		}
+		return x.limited(propagated(ctx, req))
 	}
-	req = propagated(req.WithContext(ctx))
+	req = propagated(ctx, req.WithContext(ctx))
 	span.SetAttributes(telemetry.NameKey.String(x.t.name), methodKey.String(methodName(req.Method)))
 	if x.attempts > 1 {
 		span.SetAttributes(resendCountKey.Int(x.attempts - 1))
@@ -53,8 +56,9 @@ func (x *exchange) send(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// propagated returns req with what the global propagator, if there is one, tells the server about the span it belongs to.
-func propagated(req *http.Request) *http.Request {
+// propagated returns req with what the global propagator, if there is one, tells the server about the span of ctx: also
+// that it is not recorded, so that the server does not decide anew and record half a trace.
+func propagated(ctx context.Context, req *http.Request) *http.Request {
 	p := otel.GetTextMapPropagator()
 	if len(p.Fields()) == 0 {
 		return req
@@ -63,7 +67,7 @@ func propagated(req *http.Request) *http.Request {
 	if told.Header = req.Header.Clone(); told.Header == nil {
 		told.Header = make(http.Header)
 	}
-	p.Inject(req.Context(), propagation.HeaderCarrier(told.Header))
+	p.Inject(ctx, propagation.HeaderCarrier(told.Header))
 	return &told
 }
 

@@ -148,3 +148,37 @@ func TestTheServerLearnsOfTheAttemptsSpan(t *testing.T) {
 		t.Errorf("the caller's header is now %v", req.Header)
 	}
 }
+
+// unsampled starts spans that a sampler has decided not to record.
+type unsampled struct{ noop.TracerProvider }
+
+type unsampledTracer struct{ noop.Tracer }
+
+func (unsampled) Tracer(string, ...trace.TracerOption) trace.Tracer { return unsampledTracer{} }
+
+func (unsampledTracer) Start(ctx context.Context, _ string, _ ...trace.SpanStartOption) (context.Context, trace.Span) {
+	ctx = trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{2}, SpanID: trace.SpanID{3},
+	}))
+	return ctx, trace.SpanFromContext(ctx)
+}
+
+func TestTheServerLearnsThatATraceIsNotSampled(t *testing.T) {
+	before := otel.GetTextMapPropagator()
+	otel.SetTextMapPropagator(propagation.TraceContext{})
+	t.Cleanup(func() { otel.SetTextMapPropagator(before) })
+
+	var got string
+	transport := newTransport(t, retryhttp.Options{
+		Options: retry.Options{TracerProvider: unsampled{}},
+		Base: base(func(r *http.Request) (*http.Response, error) {
+			got = r.Header.Get("Traceparent")
+			return answer(200, http.NoBody, ""), nil
+		}),
+	})
+	resp, err := transport.RoundTrip(get(t, t.Context()))
+	read(t, resp, err)
+	if want := "00-02000000000000000000000000000000-0300000000000000-00"; got != want {
+		t.Errorf("sent %q, want %q", got, want)
+	}
+}

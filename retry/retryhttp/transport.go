@@ -102,7 +102,15 @@ func (t *Transport) Stats() retry.Stats { return t.policy.Stats() }
 // http.Client, and blocks until an answer is there, the policy stops, or req's context is over.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := exchange{t: t, req: req, repeatable: repeatable(req)}
-	return x.result(t.policy.Do(req.Context(), x.attempt))
+	decided := false
+	defer func() {
+		if !decided { // a callback panicked or ended its goroutine, so that nobody gets the answer
+			x.discard()
+		}
+	}()
+	err := t.policy.Do(req.Context(), x.attempt)
+	decided = true
+	return x.result(err)
 }
 
 // CloseIdleConnections closes those of Base, if it can. It makes http.Client.CloseIdleConnections work.
