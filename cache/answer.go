@@ -11,12 +11,15 @@ import (
 	"github.com/joist-go/joist/pool/flight"
 )
 
-// answer is what a Get does when it found no fresh value: held is what there was at now, nil for nothing.
+// answer is what a Get does with what it found: held is what there was at now, nil for nothing.
 func (c *Cache[K, V]) answer(
 	ctx context.Context, key K, held *entry[V], now int64, load func(context.Context, K) (V, error),
 ) (Entry[V], error) {
 	if held != nil {
 		switch {
+		case now < held.hitUntil:
+			c.cell.Add(wordHit, 1)
+			return held.public(now, SourceLocal), nil
 		case held.kind == kindValue && now < held.staleUntil:
 			c.refresh(ctx, key, held, now, load)
 			return c.stale(ctx, held, now, wordStale), nil
@@ -65,7 +68,7 @@ func (c *Cache[K, V]) refresh(
 		c.refreshes.release()
 		held.refreshing.Store(false)
 	}
-	if !c.flights.Go(ctx, key, c.loader(key, load, done)) {
+	if !c.flights.Go(ctx, key, c.loaderIfDue(key, load, done)) {
 		done() // loaded in the foreground, or closed
 	}
 }
@@ -74,11 +77,20 @@ func (c *Cache[K, V]) refresh(
 func (c *Cache[K, V]) await(
 	ctx context.Context, key K, load func(context.Context, K) (V, error),
 ) (Entry[V], error) {
+	const counted = -1
 	word := wordError // also when the load panics through here
-	defer func() { c.cell.Add(word, 1) }()
+	defer func() {
+		if word != counted {
+			c.cell.Add(word, 1)
+		}
+	}()
 
-	got, shared, err := c.flights.DoShared(ctx, key, c.loader(key, load, nil))
+	got, shared, err := c.flights.DoShared(ctx, key, c.loaderIfDue(key, load, nil))
 	if err == nil {
+		if got.found != nil {
+			word = counted
+			return c.answer(ctx, key, got.found, got.foundAt, load) // which loads nothing, as it was not due then
+		}
 		if shared {
 			link(ctx, got.span)
 		}

@@ -35,6 +35,41 @@ func TestALoadDoesNotReplaceTheResultOfOneThatBeganLater(t *testing.T) {
 	})
 }
 
+// As if the refreshing Get had been held up, between its look into the cache and its refresh, until that of another Get
+// had landed.
+func TestAStaleValueIsRefreshedOnceThoughItsRefreshLandsMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		loads := 0
+		c, err := New(Options[string, int]{
+			TTL: time.Minute, StaleWhileRevalidate: time.Hour, RefreshConcurrency: 1,
+			Load: func(context.Context, string) (int, error) { loads++; return loads, nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		get := func(want int) {
+			t.Helper()
+			if got, err := c.Get(t.Context(), "a"); got != want || err != nil {
+				t.Fatalf("Get = %d, %v; want %d", got, err, want)
+			}
+			synctest.Wait()
+		}
+		get(1)
+		time.Sleep(time.Minute)
+		old, _ := c.entries.GetIfPresent("a")
+		get(1)
+		c.refresh(t.Context(), "a", old, c.clock.Now(), c.load)
+		synctest.Wait()
+		get(2)
+		if loads != 2 {
+			t.Fatalf("%d loads, want 2", loads)
+		}
+		time.Sleep(time.Minute)
+		get(2) // its refresh finds a free place
+		get(3)
+	})
+}
+
 func TestGenerationsAreKeptOnlyWhileLoadsRun(t *testing.T) {
 	var g generations[int]
 	g.init()

@@ -80,6 +80,12 @@ func (e *entry[V]) usable(now int64) bool {
 	return e != nil && e.kind == kindValue && now < e.deadAt
 }
 
+// due tells whether a load of the key of e, nil for no entry, may begin: e is neither fresh, nor a kept ErrNotFound, nor
+// backing off.
+func (e *entry[V]) due(now int64) bool {
+	return e == nil || now >= e.hitUntil && now >= e.retryAt && (e.kind != kindAbsent || now >= e.staleUntil)
+}
+
 // public returns e's value as callers see it.
 func (e *entry[V]) public(now int64, source Source) Entry[V] {
 	freshFor := time.Duration(math.MaxInt64)

@@ -21,6 +21,9 @@ type loaded[V any] struct {
 	entry   *entry[V] // the value, for outcomeOK; the cache keeps it only if no write came in between
 	err     error     // for the others
 	span    trace.SpanContext
+
+	found   *entry[V] // not nil: no load was due any more, this is what the cache held at foundAt
+	foundAt int64
 }
 
 // loading is one load from its start to its end. It is settled once: by its function's return, or before that at
@@ -41,6 +44,24 @@ func (c *Cache[K, V]) loader(
 	key K, load func(context.Context, K) (V, error), done func(),
 ) func(context.Context) (*loaded[V], error) {
 	return func(ctx context.Context) (*loaded[V], error) { return c.run(ctx, key, load, done), nil }
+}
+
+// loaderIfDue is loader for those who have looked and found that a load is due. Between that look and their flight
+// another one may have landed. So they look again from within their flight, beside which no other can end, and a load
+// that many ask for at once is made once.
+func (c *Cache[K, V]) loaderIfDue(
+	key K, load func(context.Context, K) (V, error), done func(),
+) func(context.Context) (*loaded[V], error) {
+	return func(ctx context.Context) (*loaded[V], error) {
+		held, _ := c.entries.GetIfPresent(key)
+		if now := c.clock.Now(); !held.due(now) {
+			if done != nil {
+				done()
+			}
+			return &loaded[V]{found: held, foundAt: now}, nil
+		}
+		return c.run(ctx, key, load, done), nil
+	}
 }
 
 // run loads key. A panic or Goexit of load passes through, to be handled by the flight, once it is settled.

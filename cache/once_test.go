@@ -1,0 +1,55 @@
+package cache_test
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/joist-go/joist/cache"
+)
+
+// A Get looks into the cache and then joins or begins a load. In between, the load that it would have joined may land.
+// Loads that take no time, begun by many at once, meet that moment often.
+func TestAKeyIsLoadedOnceThoughALoadLandsBetweenTheLookAndTheNextLoad(t *testing.T) {
+	const keys, callers = 3000, 16
+	for name, load := range map[string]func() (int, error){
+		"value":     func() (int, error) { return 1, nil },
+		"not found": func() (int, error) { return 0, cache.ErrNotFound },
+		"failed":    func() (int, error) { return 0, errDown },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var loads atomic.Int64
+			c := newCache(t, cache.Options[int, int]{
+				TTL: time.Hour, NotFoundTTL: time.Hour, ErrorBackoff: time.Hour, Logger: slog.New(slog.DiscardHandler),
+				Load: func(context.Context, int) (int, error) {
+					loads.Add(1)
+					return load()
+				},
+			})
+			want, failure := load()
+			for key := range keys {
+				begin := make(chan struct{})
+				var wg sync.WaitGroup
+				for range callers {
+					wg.Go(func() {
+						<-begin
+						if got, err := c.Get(t.Context(), key); got != want || (err == nil) != (failure == nil) {
+							t.Errorf("Get = %d, %v; want %d, %v", got, err, want, failure)
+						}
+					})
+				}
+				close(begin)
+				wg.Wait()
+			}
+			if got := loads.Load(); got != keys {
+				t.Errorf("%d loads of %d keys", got, keys)
+			}
+			if s := c.Stats(); s.Hits+s.Misses+s.Negative+s.Errors != keys*callers {
+				t.Errorf("%d Gets counted as %+v", keys*callers, s)
+			}
+		})
+	}
+}
