@@ -52,7 +52,7 @@ func (p *Policy) again(ctx context.Context, fn func(context.Context) error, err 
 
 // decide returns how long to wait before the next attempt, or why there is none. The order matters: what is true of the
 // error comes before what is true of the call, so that an error which no retry can help is never reported as a lack of
-// attempts or time; but a caller who has left is told so whatever else holds.
+// attempts or time. A caller who has left is told so unless the error itself says that no retry can help.
 func (c *call) decide(ctx context.Context, err error) (wait time.Duration, stop Reason) {
 	p := c.p
 	if !retryable(err) {

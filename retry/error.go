@@ -110,5 +110,17 @@ func (e *Error) RetryAfter() time.Duration {
 // Retryable tells whether Last is an error that another try may help: false if it is marked Permanent.
 func (e *Error) Retryable() bool { return retryable(e.Last) }
 
+// Timeout tells whether a deadline ended the call, that of its ctx or one that Last tells of, as net.Error does.
+func (e *Error) Timeout() bool {
+	if e.Reason == ReasonDeadline {
+		return true
+	}
+	last, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](e.Last)
+	return ok && last.Timeout()
+}
+
 // Refused tells whether no attempt reached the dependency: every one was refused by a block inside the policy.
 func (e *Error) Refused() bool { return e.refused }

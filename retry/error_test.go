@@ -150,6 +150,12 @@ func TestAnErrorAnswersForItsLastAttempt(t *testing.T) {
 		if e := do(errDown, retry.Permanent(errDown)); e.Retryable() {
 			t.Error("a permanent last error is not retryable")
 		}
+		if e := do(errDown, context.DeadlineExceeded); !e.Timeout() {
+			t.Error("the last attempt timed out")
+		}
+		if e := do(context.DeadlineExceeded, errDown); e.Timeout() {
+			t.Error("an earlier attempt timed out, not the last")
+		}
 		if e := do(errDown, refusedError{}); e.Refused() {
 			t.Error("one attempt was made: the call was not refused")
 		}

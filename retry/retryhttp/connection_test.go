@@ -237,3 +237,44 @@ func TestAnAnswerThatNeverEndsIsGivenUpAfterTheAttemptTimeout(t *testing.T) {
 		t.Errorf("got %d", status)
 	}
 }
+
+func TestAttemptsOnHTTP2AreRepeatedAndTheirStreamsReleased(t *testing.T) {
+	long := strings.Repeat("x", 1<<17) // more than is read before the wait, so that closing has to reset the stream
+	var got []string
+	ended := make(chan struct{}, 3)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() { ended <- struct{}{} }()
+		body, _ := io.ReadAll(r.Body)
+		if got = append(got, r.Proto+" "+string(body)); len(got) < 3 { // one request at a time
+			w.WriteHeader(http.StatusServiceUnavailable)
+			if len(got) == 2 {
+				_, _ = io.WriteString(w, long)
+				_ = http.NewResponseController(w).Flush()
+				<-r.Context().Done() // until the stream is reset
+			}
+			return
+		}
+		_, _ = io.WriteString(w, long)
+	}))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+
+	client := newClient(t, retryhttp.Options{Options: retry.Options{AttemptTimeout: time.Minute}, Base: s.Client().Transport})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.URL, strings.NewReader("payload"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if status, body := read(t, resp, err); status != 200 || body != long {
+		t.Errorf("got %d and %d bytes", status, len(body))
+	}
+	for range 3 {
+		<-ended
+	}
+	for _, g := range got {
+		if g != "HTTP/2.0 payload" {
+			t.Errorf("the server got %q", g)
+		}
+	}
+}

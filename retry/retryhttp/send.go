@@ -123,10 +123,22 @@ func (x *exchange) roundTrip(req *http.Request) (*http.Response, error) {
 func (x *exchange) timedOut(ctx context.Context, err error) error {
 	byTimer := context.Cause(ctx) == context.DeadlineExceeded && x.req.Context().Err() == nil //nolint:errorlint // the timer's own value
 	if byTimer && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
-		return fmt.Errorf("joist/retryhttp: no answer within %v: %w", x.t.timeout, context.DeadlineExceeded)
+		return timeoutError(x.t.timeout)
 	}
 	return err
 }
+
+// timeoutError is the failure of an attempt that had no answer within its AttemptTimeout.
+type timeoutError time.Duration
+
+func (e timeoutError) Error() string {
+	return fmt.Sprintf("joist/retryhttp: no answer within %v: %v", time.Duration(e), context.DeadlineExceeded)
+}
+
+func (e timeoutError) Unwrap() error { return context.DeadlineExceeded }
+
+// Timeout is what the url.Error of an http.Client asks.
+func (e timeoutError) Timeout() bool { return true }
 
 // spanName returns the name of an attempt's span: its method, as the conventions want where the target has no name of
 // low cardinality.

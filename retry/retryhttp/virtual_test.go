@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -239,5 +240,44 @@ func TestAContextThatIsOverSendsNothingAndClosesTheBody(t *testing.T) {
 	}
 	if body.closed != 1 {
 		t.Errorf("the body was closed %d times", body.closed)
+	}
+}
+
+// TestClientsRecognizeATimeout is what net/http promises: the url.Error's Timeout method reports that a request timed out.
+func TestClientsRecognizeATimeout(t *testing.T) {
+	hangs := func(r *http.Request) (*http.Response, error) {
+		<-r.Context().Done()
+		return nil, context.Cause(r.Context())
+	}
+	resets := func(*http.Request) (*http.Response, error) { return nil, errBroken }
+	unavailable := func(*http.Request) (*http.Response, error) { return answer(503, http.NoBody, "5"), nil }
+	for name, c := range map[string]struct {
+		options  retry.Options
+		base     base
+		deadline time.Duration
+		want     bool
+	}{
+		"the only attempt":                   {retry.Options{AttemptTimeout: time.Second, MaxAttempts: 1}, hangs, time.Hour, true},
+		"every attempt":                      {retry.Options{AttemptTimeout: time.Second}, hangs, time.Hour, true},
+		"the caller's deadline":              {retry.Options{}, hangs, time.Second, true},
+		"a wait that the deadline has ended": {retry.Options{Backoff: retry.Exponential(time.Hour, time.Hour)}, resets, time.Second, true},
+		"resets":                             {retry.Options{}, resets, time.Hour, false},
+		"an answer":                          {retry.Options{}, unavailable, time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), c.deadline)
+				defer cancel()
+				client := &http.Client{Transport: newTransport(t, retryhttp.Options{Options: c.options, Base: c.base})}
+				resp, err := client.Do(get(t, ctx))
+				if err == nil {
+					_ = resp.Body.Close()
+				}
+				failed, _ := errors.AsType[*url.Error](err)
+				if got := failed != nil && failed.Timeout(); got != c.want {
+					t.Errorf("timeout: %v, want %v: %v", got, c.want, err)
+				}
+			})
+		})
 	}
 }
