@@ -41,7 +41,7 @@
 //
 // A panic of a task of Submit is the [*PanicError] that Wait returns. A panic that nobody learns of goes to
 // Options.OnPanic, and without that ends the process, like a panic of any goroutine. It is never swallowed: that also
-// holds for the Future that is garbage before anybody asked for its result. A task that calls runtime.Goexit is counted,
+// holds for the Future that is garbage before anybody got its result. A task that calls runtime.Goexit is counted,
 // its Future fails with [ErrGoexit], and the pool keeps its number of workers.
 //
 // # Cost

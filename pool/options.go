@@ -55,15 +55,17 @@ type Options struct {
 	// needed and kept until Close.
 	Workers int
 
-	// Queue is how many tasks may wait for a worker, 1 to [MaxQueue]. 0 is [DefaultQueue]. [NoQueue] is none. A place
-	// takes two words of memory, allocated by New.
+	// Queue is how many tasks may wait for a worker, 1 to [MaxQueue]. 0 is [DefaultQueue]. [NoQueue] is none: there is
+	// a place only where a worker waits for a task, which it does a moment after its last one has ended. A place takes
+	// two words of memory, allocated by New.
 	Queue int
 
 	// WhenFull says what becomes of a task that finds no place: [Block] (the default) or [Reject].
 	WhenFull WhenFull
 
 	// OnPanic is told of a panic that nobody else learns of: that of a task of Go, and that of a task of Submit whose
-	// Future is garbage and was never asked for its result. It gets the value and the stack of the panic.
+	// Future is garbage and gave its result to nobody; a Wait that left before the panic has not got it. It gets the
+	// value and the stack of the panic.
 	// nil lets such a panic end the process, as one in a goroutine does.
 	//
 	// It is called outside every lock, on the goroutine that ran the task (or one of its own, when a Future is
