@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"strconv"
 	"sync"
@@ -48,6 +49,25 @@ func TestMaxEntriesBoundsValuesNotFoundAnswersAndFailedKeys(t *testing.T) {
 				t.Fatalf("%d evicted of %d", stats.Evicted, flood)
 			}
 		})
+	}
+}
+
+func TestAKeyThatDoesNotEqualItselfIsNotKept(t *testing.T) {
+	loads := 0
+	c := newCache(t, cache.Options[float64, int]{
+		TTL: time.Hour, MaxEntries: 100,
+		Load: func(context.Context, float64) (int, error) { loads++; return loads, nil },
+	})
+	for i := range 1000 {
+		if err := c.Set(t.Context(), math.NaN(), -1); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Get(t.Context(), math.NaN()); got != i+1 || err != nil {
+			t.Fatalf("Get = %d, %v; want a load of its own", got, err)
+		}
+	}
+	if got := c.Stats().Entries; got != 0 {
+		t.Errorf("%d entries that can neither be found nor evicted", got)
 	}
 }
 

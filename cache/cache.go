@@ -24,7 +24,7 @@ import (
 // the end of an entry's freshness, and once a second, it also reads the clock (see horizon). Entries past their last
 // usable moment are swept out behind (see sweeper).
 //
-// Keys are compared with ==. A key that is not equal to itself, such as a NaN, is never found again.
+// Keys are compared with ==. One that is not equal to itself, such as a NaN, is loaded by each Get and never kept.
 type Cache[K comparable, V any] struct {
 	// What a hit reads comes first.
 	entries *otter.Cache[K, *entry[V]]

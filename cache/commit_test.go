@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,6 +91,15 @@ func TestGenerationsAreKeptOnlyWhileLoadsRun(t *testing.T) {
 	}
 	g.leave(1, second)
 	g.leave(1, third)
+	lost := math.NaN()
+	var odd generations[float64]
+	odd.init()
+	odd.leave(lost, odd.join(lost))
+	for i := range odd.shards {
+		if n := len(odd.shards[i].live); n != 0 {
+			t.Errorf("%d generations of a key that does not equal itself are left", n)
+		}
+	}
 	for i := range g.shards {
 		if n := len(g.shards[i].live); n != 0 {
 			t.Errorf("%d generations are left", n)

@@ -48,8 +48,16 @@ func (g *generations[K]) shard(key K) *generationShard[K] {
 	return &g.shards[maphash.Comparable(g.seed, key)%generationShards]
 }
 
+// lasting tells whether what is kept under key can be found again, and so removed: a NaN does not equal itself.
+func lasting[K comparable](key K) bool {
+	return key == key //nolint:gocritic,staticcheck // that is the question
+}
+
 // join enters a load of key.
 func (g *generations[K]) join(key K) ticket {
+	if !lasting(key) {
+		return ticket{generation: &generation{loads: 1}}
+	}
 	s := g.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -162,6 +162,9 @@ func (l *loading[K, V]) settle(how outcome, err error, next func(held *entry[V],
 // began or holds the result of a load that began later. See generations for why this is right.
 func (l *loading[K, V]) commit(now int64, next func(held *entry[V], now int64) *entry[V]) {
 	c := l.cache
+	if !lasting(l.key) {
+		return
+	}
 	held, _ := c.entries.Compute(l.key, func(held *entry[V], _ bool) (*entry[V], otter.ComputeOp) {
 		if !l.ticket.current() || held != nil && held.loadedAt > l.start {
 			return nil, otter.CancelOp

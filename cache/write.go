@@ -15,6 +15,9 @@ func (c *Cache[K, V]) Set(_ context.Context, key K, v V) error {
 	if c.closed.Load() {
 		return c.closeError
 	}
+	if !lasting(key) {
+		return nil
+	}
 	e := value(&c.lives, v, c.clock.Now())
 	c.entries.Compute(key, func(*entry[V], bool) (*entry[V], otter.ComputeOp) {
 		c.writes.advance(key)
