@@ -173,3 +173,19 @@ func TestAClosingPoolEndsTheContextsOfWhatRunsAndSaysWhy(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatATaskLeavesBehindEndsWithClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := open(t, pool.Options{Workers: 1})
+		for _, ctx := range []context.Context{context.Background(), t.Context()} {
+			run(ctx, t, p, func(ctx context.Context) {
+				go func() { // a bubble does not end before its goroutines have
+					<-ctx.Done()
+					if cause := context.Cause(ctx); !errors.Is(cause, pool.ErrClosed) {
+						t.Errorf("the cause is %v", cause)
+					}
+				}()
+			})
+		}
+	})
+}

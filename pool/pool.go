@@ -37,7 +37,7 @@ type Pool struct {
 	reject  bool
 	clock   clock.Clock
 
-	ctx     context.Context // ends when Close gives up; has no values
+	ctx     context.Context // ends when Close gives up, or has drained the pool; has no values
 	cancel  context.CancelCauseFunc
 	name    string
 	onPanic func(any, []byte)
@@ -96,7 +96,8 @@ func New(o Options) (*Pool, error) {
 // Go has a worker run fn, and returns once there is a place for it, which may be long before fn runs.
 //
 // ctx bounds the wait for a place, nothing else. The context that fn gets has the values of ctx and ends when
-// [Pool.Close] cancels the task, with [ErrClosed] as its cause: a task of Go outlives the request that it came from.
+// [Pool.Close] cancels the task or has drained the pool, with [ErrClosed] as its cause: a task of Go outlives the request
+// that it came from.
 //
 // Go returns ctx.Err() when ctx has ended already or is cancelled during the wait, a [*FullError] when there is no
 // place (with [Block]: until ctx's deadline), a [*ClosedError] after Close, and [ErrNilTask] for a nil fn. fn is not run

@@ -50,9 +50,11 @@ func (p *Pool) work(t task) {
 	}
 }
 
-// leave takes a worker, or the pool itself, off the count.
+// leave takes a worker, or the pool itself, off the count. The last one ends the context of the tasks of Go, for what
+// they may have left behind.
 func (p *Pool) leave() {
 	if p.live.Add(-1) == 0 {
+		p.cancel(&ClosedError{Name: p.name})
 		close(p.done)
 	}
 }
