@@ -113,7 +113,7 @@ type registryKey struct {
 }
 
 func registryOf(provider metric.MeterProvider, scope string) *registry {
-	if !reflect.TypeOf(provider).Comparable() {
+	if !reflect.ValueOf(provider).Comparable() { // of the value: what is comparable by its type may hold what is not
 		return newRegistry(provider, scope) // cannot be recognized again, so it cannot be shared
 	}
 	registries.Lock()

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"testing"
 
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 )
 
@@ -86,6 +87,27 @@ func TestAGaugeGoesWithItsBlock(t *testing.T) {
 	collected(t, func() bool { f.mu.Lock(); defer f.mu.Unlock(); return len(f.live) == 0 })
 	if got := values(f); len(got) != 0 {
 		t.Fatalf("a gauge of nothing: %v", got)
+	}
+}
+
+// uncomparable is a provider that cannot be the key of a map, and wrapped is one of a type that could be.
+type (
+	uncomparable struct {
+		noop.MeterProvider
+		_ []string
+	}
+	wrapped struct{ metric.MeterProvider }
+)
+
+func TestAProviderThatCannotBeComparedIsTakenAsItIs(t *testing.T) {
+	for _, p := range []metric.MeterProvider{uncomparable{}, wrapped{uncomparable{}}} {
+		m := NewMeter(p, "joist/test", "x")
+		b := newBlock(m)
+		b.cell.Add(0, 3)
+		if got := values(m.registry.counter(things)); got["a"] != 3 {
+			t.Errorf("%T: observed %v", p, got)
+		}
+		runtime.KeepAlive(b)
 	}
 }
 
