@@ -270,17 +270,14 @@ func TestCloseUnderLoadLosesNothing(t *testing.T) {
 }
 
 func TestCloseCountsAsRunningNoneThatWaitForAPlace(t *testing.T) {
-	for range 50 {
+	synctest.Test(t, func(t *testing.T) {
 		p := open(t, pool.Options{Workers: 1, Queue: 1})
 		release := occupy(t, p, 1)
 		_ = p.Go(t.Context(), nothing)
-		var waiting sync.WaitGroup
 		for range 20 {
-			waiting.Go(func() { _ = p.Go(t.Context(), nothing) })
+			go func() { _ = p.Go(t.Context(), nothing) }()
 		}
-		for p.Stats().Queued != 1 || p.Waiting() != 20 {
-			runtime.Gosched()
-		}
+		synctest.Wait()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		unfinished, ok := errors.AsType[*pool.CloseError](p.Close(ctx))
@@ -288,6 +285,5 @@ func TestCloseCountsAsRunningNoneThatWaitForAPlace(t *testing.T) {
 			t.Errorf("got %+v", unfinished)
 		}
 		release()
-		waiting.Wait()
-	}
+	})
 }

@@ -1,4 +1,0 @@
-package pool
-
-// Waiting returns how many callers wait for a place.
-func (p *Pool) Waiting() int { return int(p.waiting.Load()) }
