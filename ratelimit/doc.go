@@ -1,5 +1,5 @@
-// Package ratelimit limits how often something may happen: token buckets, one or one for each key, exact and without
-// locks or goroutines on the way.
+// Package ratelimit limits how often something may happen: token buckets, one or one for each key, exact, bounded, and
+// without goroutines.
 //
 //	lim, err := ratelimit.New(ratelimit.Options{
 //		Limits: []ratelimit.Limit{ratelimit.PerSecond(100).WithBurst(20)},

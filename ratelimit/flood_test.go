@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/joist-go/joist/ratelimit"
@@ -58,6 +59,28 @@ func TestAFloodOfKeysGrowsNeitherTheMemoryNorTheSeries(t *testing.T) {
 		t.Errorf("%d series: %v", len(got), got)
 	}
 	runtime.KeepAlive(k)
+}
+
+// Buckets fill again, and their places go to new keys: in the long run, too, a flood gets what MaxKeys + 1 keys may have.
+func TestAFloodThatGoesOnGetsTheRateOfTheBucketsAndOfOneMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const maxKeys, burst, seconds = 100, 3, 60
+		k := newKeyed(t, ratelimit.PerSecond(1).WithBurst(burst), maxKeys)
+		allowed := 0
+		for second := range seconds {
+			for i := range 5 * maxKeys * burst {
+				for range 2 {
+					if k.Allow(strconv.Itoa(second) + "-" + strconv.Itoa(i)) {
+						allowed++
+					}
+				}
+			}
+			time.Sleep(time.Second)
+		}
+		if most := (maxKeys + 1) * (burst + seconds - 1); allowed > most || allowed < most/2 {
+			t.Errorf("%d of the flood were allowed, at most %d may be", allowed, most)
+		}
+	})
 }
 
 func TestKeysThatComeOnceLeaveNothing(t *testing.T) {

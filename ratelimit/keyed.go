@@ -49,10 +49,12 @@ type KeyedOptions[K comparable] struct {
 // a new one would not, so it is dropped at no loss when its place is needed. When MaxKeys keys have a bucket and a new
 // one comes, it takes the place of a full bucket; a key looks at a bounded number of places for one, so it may miss the
 // last few. When it finds none, it is judged by the overflow bucket, which has the same limit and which all such keys
-// share, until there is a place. So a flood of invented keys is limited to one key's rate, does not free the keys that
-// have a bucket from their debts, and does not grow the memory; honest new keys share the overflow bucket with the flood
-// meanwhile. Stats.Overflowed tells when that happens: MaxKeys should be well above the number of keys that are active
-// within the time a bucket needs to fill.
+// share, until there is a place. So a flood of invented keys gets, all together, what MaxKeys keys and one more may have;
+// it does not free the keys that have a bucket from their debts, and does not grow the memory. Honest new keys share the
+// overflow bucket with the flood meanwhile; a key that then finds a place begins with a full bucket of its own, and may
+// so get up to twice what a key may have. Stats.Overflowed tells when that happens: MaxKeys should be well above the
+// number of keys that are active within the time a bucket needs to fill. What all keys together may have is the limit
+// of a [Limiter] beside it.
 //
 // A place takes 16 bytes and the size of K, and 1.3 to 3.2 places are kept per bucket: at most some 10 MB for 100 000
 // string keys, and the strings.
