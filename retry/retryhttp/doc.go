@@ -14,13 +14,15 @@
 // that has an Idempotency-Key. A POST without one is sent once. A request with a body is repeated only when it has a
 // GetBody, which http.NewRequest sets for bytes.Buffer, bytes.Reader and strings.Reader.
 //
-// They are repeated after a transport error, except one about the server's certificate, and after the answers 429, 502,
-// 503 and 504. The server's Retry-After is waited for, if MaxHint and the deadline allow it; if not, the answer is
-// returned at once.
+// They are repeated after a transport error, except one about the server's certificate or a server that does not speak
+// TLS, and after the answers 429, 502, 503 and 504. The server's Retry-After is waited for, if MaxHint and the deadline
+// allow it; if not, the answer is returned at once.
 //
 // # What is returned
 //
-// The last answer, whole, with a nil error, whenever there is one; else a [retry.Error] with the last transport error.
+// The answer of the last attempt, whole, with a nil error. If that attempt had none, or the request's context is over, a
+// [retry.Error] with the last failure. The url.Error that an http.Client makes of it tells by Timeout whether a deadline
+// was the reason, as it does without a Transport.
 //
 // # Connections
 //
