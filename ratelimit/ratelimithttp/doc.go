@@ -20,9 +20,9 @@
 // rounded up. A limit without a number has none: [ratelimit.Unlimited] sends no fields, and [ratelimit.None] neither w
 // nor t. Fields that are already there, such as those of another Middleware around this one, are kept: both are lists.
 //
-// A refused request is answered with 429, a Retry-After of at least 1 second and never before t, and a problem (RFC 9457)
-// of the type quota-exceeded which names the limit in violated-policies. If the limit is [ratelimit.None], there is no
-// Retry-After: no wait would help.
+// A refused request is answered with 429, a Retry-After of at least 1 second and never before t, also that of a Middleware
+// around this one if it has nothing left, and a problem (RFC 9457) of the type quota-exceeded which names the limit in
+// violated-policies. If the limit is [ratelimit.None], there is no Retry-After: no wait would help.
 //
 // When the bucket cannot be asked, the answer is 503 with a problem that does not tell why; the handler is not called.
 //

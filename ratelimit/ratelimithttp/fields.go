@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/joist-go/joist/ratelimit"
@@ -123,6 +124,22 @@ func (p *policy) setFields(h http.Header, v *values, res ratelimit.Result) {
 	}
 	v.add(h, policyField, policyValue, p.field)
 	v.add(h, limitField, limitValue, string(field))
+}
+
+// spent is what the state of a limit with nothing left ends with, before the number of its t. A quotation mark would be
+// behind it if it were part of a name.
+const spent = ";r=0;t="
+
+// spentFor returns the seconds until all limits that an answer tells of have something left.
+func spentFor(h http.Header) (longest int64) {
+	for _, state := range h[limitField] {
+		if i := strings.LastIndex(state, spent); i >= 0 {
+			if t, err := strconv.ParseInt(state[i+len(spent):], 10, 64); err == nil {
+				longest = max(longest, min(t, maxInteger))
+			}
+		}
+	}
+	return longest
 }
 
 // untilMore returns how long it takes until one token more remains, 0 when the bucket is full or holds none.

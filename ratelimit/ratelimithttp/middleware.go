@@ -87,8 +87,9 @@ func (h *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.setFields(w.Header(), v, res)
 	if !res.Allowed {
 		if !res.Never {
-			// Never before t, which is the same wait in a refusal.
-			v.set(w.Header(), "Retry-After", retryAfterValue, strconv.FormatInt(max(seconds(res.RetryAfter), 1), 10))
+			// Never before t, which is the same wait in a refusal, nor while a limit around this one would refuse.
+			wait := max(seconds(res.RetryAfter), spentFor(w.Header()), 1)
+			v.set(w.Header(), "Retry-After", retryAfterValue, strconv.FormatInt(wait, 10))
 		}
 		telemetry.Event(r.Context(), "joist.ratelimit.limited", h.name, attribute.String("joist.ratelimit.limit", res.Limit.Name))
 		writeProblem(w, v, http.StatusTooManyRequests, p.problem)

@@ -187,6 +187,30 @@ func TestMiddlewaresAroundEachOtherTellAllLimits(t *testing.T) {
 	}
 }
 
+func TestRetryAfterIsNotBeforeAnOuterLimitHasARequestLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			outer             ratelimit.Limit
+			state, retryAfter string
+		}{
+			{ratelimit.PerMinute(2).Named("outer"), `"outer";r=0;t=30`, "30"},
+			{ratelimit.PerMinute(3).Named("outer"), `"outer";r=1;t=20`, "10"}, // it has one left, so that the inner limit alone counts
+			{ratelimit.PerMinute(2).Named(`"x";r=0;t=99`), `"\"x\";r=0;t=99";r=0;t=30`, "30"},
+			{ratelimit.PerMinute(3).Named(`;r=0;t=99`), `";r=0;t=99";r=1;t=20`, "10"},
+		} {
+			h := limit(t, tt.outer, limit(t, ratelimit.Every(10*time.Second).Named("inner"), hello))
+			serve(h, "192.0.2.1:1")
+			w := serve(h, "192.0.2.1:1")
+			if got := w.Header().Values("Ratelimit"); w.Code != http.StatusTooManyRequests || fmt.Sprint(got) != "["+tt.state+` "inner";r=0;t=10]` {
+				t.Fatalf("%d %v", w.Code, got)
+			}
+			if got := w.Header().Get("Retry-After"); got != tt.retryAfter {
+				t.Errorf("Retry-After is %s beside %s, want %s", got, tt.state, tt.retryAfter)
+			}
+		}
+	})
+}
+
 func TestRequestsWithoutAKeyShareABucket(t *testing.T) {
 	h := limit(t, ratelimit.PerHour(2), hello)
 	var codes []int
