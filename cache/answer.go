@@ -17,7 +17,7 @@ func (c *Cache[K, V]) answer(
 ) (Entry[V], error) {
 	if held != nil {
 		switch {
-		case now < held.hitUntil:
+		case now < held.hitUntil: // loaded or set between the look into the cache and the flight
 			c.cell.Add(wordHit, 1)
 			return held.public(now, SourceLocal), nil
 		case held.kind == kindValue && now < held.staleUntil:

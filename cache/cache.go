@@ -134,7 +134,7 @@ func (c *Cache[K, V]) get(ctx context.Context, key K, load func(context.Context,
 	}
 	now := c.clock.Now()
 	if held != nil && now < held.hitUntil {
-		c.horizon.raise(now, held.hitUntil)
+		c.horizon.raise(c.clock, now, held.hitUntil)
 		c.cell.Add(wordHit, 1)
 		return held.value, nil
 	}
@@ -146,6 +146,10 @@ func (c *Cache[K, V]) get(ctx context.Context, key K, load func(context.Context,
 func (c *Cache[K, V]) GetEntry(ctx context.Context, key K) (Entry[V], error) {
 	now := c.clock.Now()
 	held, _ := c.entries.GetIfPresent(key)
+	if held != nil && now < held.hitUntil {
+		c.cell.Add(wordHit, 1)
+		return held.public(now, SourceLocal), nil
+	}
 	return c.answer(ctx, key, held, now, c.load)
 }
 

@@ -70,6 +70,36 @@ func TestCloseCancelsLoadsWhenItsContextEnds(t *testing.T) {
 	})
 }
 
+func TestACacheMayBeUsedInOneTestBubbleAfterTheOtherAndOutside(t *testing.T) {
+	var s source
+	outside := newCache(t, s.options())
+	var inside *cache.Cache[string, string] // as an application makes it when it is first asked for
+	synctest.Test(t, func(*testing.T) {
+		var err error
+		if inside, err = cache.New(s.options()); err != nil {
+			t.Fatal(err)
+		}
+	})
+	for _, c := range []*cache.Cache[string, string]{outside, inside} {
+		for round := range 3 {
+			synctest.Test(t, func(t *testing.T) {
+				if err := c.Set(t.Context(), "a", "set"); err != nil {
+					t.Fatal(err)
+				}
+				wantGet(t, c, "a", "set")
+				if round == 0 {
+					return // and the timers that are set are lost with the bubble
+				}
+				time.Sleep(time.Minute - 1)
+				wantGet(t, c, "a", "set")
+				time.Sleep(1)
+				wantGet(t, c, "a", "a0")
+			})
+		}
+		wantGet(t, c, "b", "b0")
+	}
+}
+
 func TestACacheThatIsNotClosedLeavesNoGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // which fails if one is left
 		var s source

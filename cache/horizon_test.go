@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/joist-go/joist/cache"
 )
 
 // The clock is not read on every hit, which must not show: whatever was read when, a value is fresh until its TTL, to
@@ -19,6 +21,7 @@ func TestAValueIsFreshExactlyUntilItsTTLHoweverItIsRead(t *testing.T) {
 			o := s.options()
 			o.TTL = ttl
 			c := newCache(t, o)
+			cache.KeepHorizon(c)
 			var loadedAt time.Time
 			loads := int64(0)
 			for _, step := range steps {

@@ -29,9 +29,6 @@ type sweeper[K comparable, V any] struct {
 	stopped  atomic.Bool
 
 	mu sync.Mutex // held during a sweep, so that stop waits for it
-
-	timerMu sync.Mutex // never held for long
-	timer   *time.Timer
 }
 
 // init chooses the interval: half of a value's life, within bounds.
@@ -45,16 +42,11 @@ func (s *sweeper[K, V]) init(l *lives) {
 
 // arm sees to it that e, which was just added, will be swept.
 func (s *sweeper[K, V]) arm(c *Cache[K, V], e *entry[V]) {
-	if e == nil || e.deadAt == never || s.armed.Load() || !s.armed.CompareAndSwap(false, true) {
+	if e == nil || e.deadAt == never || s.armed.Load() || s.stopped.Load() || !s.armed.CompareAndSwap(false, true) {
 		return
 	}
 	cache := weak.Make(c)
-	s.timerMu.Lock()
-	defer s.timerMu.Unlock()
-	if s.stopped.Load() {
-		return
-	}
-	s.timer = time.AfterFunc(s.interval, func() {
+	time.AfterFunc(s.interval, func() {
 		if c := cache.Value(); c != nil {
 			c.sweeper.sweep(c)
 		}
@@ -91,14 +83,10 @@ func (c *Cache[K, V]) drop(key K, dead *entry[V]) {
 	})
 }
 
-// stop ends sweeping and waits for a sweep that runs.
+// stop ends sweeping and waits for a sweep that runs. A timer that is set is left to find nothing to do: it may belong
+// to a testing/synctest bubble, outside of which it must not be stopped.
 func (s *sweeper[K, V]) stop() {
 	s.stopped.Store(true)
-	s.timerMu.Lock()
-	if s.timer != nil {
-		s.timer.Stop()
-	}
-	s.timerMu.Unlock()
 	s.mu.Lock()   // once it is free, no sweep runs or does any more than see that it is stopped
 	s.mu.Unlock() //nolint:staticcheck // locked only to wait
 }
