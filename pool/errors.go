@@ -93,6 +93,12 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
+// Refused returns false, also when Value is a refusal: the task was run.
+func (e *PanicError) Refused() bool { return false }
+
+// RetryAfter returns 0, also when Value has a hint: it was meant for the task, which did not take it.
+func (e *PanicError) RetryAfter() time.Duration { return 0 }
+
 // CloseError is returned by [Pool.Close] when its context ended before all tasks had.
 type CloseError struct {
 	// Name is the pool's Name.

@@ -174,6 +174,19 @@ func TestAPanicReachesTheWaitersWithItsValueAndItsStack(t *testing.T) {
 
 func explode(with any) { panic(with) }
 
+func TestAPanicWithARefusalIsNoRefusal(t *testing.T) {
+	p := open(t, pool.Options{Workers: 1})
+	inner := &pool.FullError{Name: "inner", Wait: time.Second}
+	f, err := pool.Submit(t.Context(), p, func(context.Context) (int, error) { panic(inner) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Wait(t.Context())
+	if _, hinted := refusal.RetryAfter(err); hinted || refusal.Refused(err) || !errors.Is(err, pool.ErrFull) {
+		t.Errorf("%v says that the task was not run", err)
+	}
+}
+
 func TestAGoexitIsAnErrorAndLosesNoWorker(t *testing.T) {
 	p := open(t, pool.Options{Workers: 2})
 	for range 20 {
