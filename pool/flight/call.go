@@ -123,8 +123,12 @@ func (g *Group[K, V]) run(c *call[K, V], fn func(context.Context) (V, error)) {
 
 // end takes a load that has returned out of the table and gives the waiters its answer.
 func (g *Group[K, V]) end(c *call[K, V], v V, err error, panicked bool) {
-	if c.ctx.limit != nil {
-		c.ctx.limit.timer.Stop()
+	timedOut := false
+	if l := c.ctx.limit; l != nil {
+		l.timer.Stop()
+		if !panicked {
+			err, timedOut = l.judge(err)
+		}
 	}
 	s := g.table.at(c.hash)
 	s.mu.Lock()
@@ -133,6 +137,9 @@ func (g *Group[K, V]) end(c *call[K, V], v V, err error, panicked bool) {
 	late := c.settled
 	if !late {
 		c.settle(v, err, panicked)
+		if timedOut {
+			s.counts[wordTimeouts]++
+		}
 	}
 	if panicked {
 		s.counts[wordPanics]++
@@ -140,7 +147,7 @@ func (g *Group[K, V]) end(c *call[K, V], v V, err error, panicked bool) {
 	if unheard && (panicked || err != nil && c.kept && !late) {
 		s.counts[wordUnheard]++
 		s.mu.Unlock()
-		g.tell(c, err, panicked) // before the load stops to count as running, so that nothing is logged after Close
+		g.tell(c, err, panicked, timedOut) // before the load stops to count as running, so that nothing is logged after Close
 		s.mu.Lock()
 	}
 	if c.done == nil {
@@ -153,11 +160,16 @@ func (g *Group[K, V]) end(c *call[K, V], v V, err error, panicked bool) {
 	}
 }
 
+const timedOutUnheard = "load timed out with nobody waiting for it"
+
 // tell logs a failure that no caller sees.
-func (g *Group[K, V]) tell(c *call[K, V], err error, panicked bool) {
+func (g *Group[K, V]) tell(c *call[K, V], err error, panicked, timedOut bool) {
 	cause := "load failed with nobody waiting for it"
-	if panicked {
+	switch {
+	case panicked:
 		cause = "load panicked with nobody waiting for it"
+	case timedOut:
+		cause = timedOutUnheard
 	}
 	g.log.Warn(c.ctx.values, cause, err)
 }
@@ -184,7 +196,7 @@ func (g *Group[K, V]) expire(c *call[K, V]) {
 	if !unheard {
 		return
 	}
-	g.log.Warn(c.ctx.values, "load timed out with nobody waiting for it", c.ctx.limit.err)
+	g.log.Warn(c.ctx.values, timedOutUnheard, c.ctx.limit.err)
 	s.mu.Lock()
 	drained := s.done()
 	s.mu.Unlock()

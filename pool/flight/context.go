@@ -2,6 +2,7 @@ package flight
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 )
@@ -25,6 +26,22 @@ type limit struct {
 	deadline time.Time
 	err      *TimeoutError
 	timer    *time.Timer // answers the waiters; the standard context has one of its own
+}
+
+// judge returns the error of a load that returned err, and whether the load has timed out. A load that obeys the end of
+// its context returns at the moment at which the timer answers its waiters: they get the same, whichever is quicker, and
+// what the load itself says is not lost.
+func (l *limit) judge(err error) (judged error, timedOut bool) {
+	switch {
+	case !errors.Is(err, context.DeadlineExceeded) || time.Now().Before(l.deadline):
+		return err, false
+	case errors.Is(err, l.err):
+		return err, true
+	case err == context.DeadlineExceeded:
+		return l.err, true
+	default:
+		return errors.Join(l.err, err), true
+	}
 }
 
 type madeContext struct {

@@ -36,8 +36,9 @@ func (e *ClosedError) Refused() bool { return true }
 func (e *ClosedError) RetryAfter() time.Duration { return 0 }
 
 // TimeoutError is returned to those who wait for a load when the group's Timeout ends it, whether the load itself
-// stops or not. It is the [context.Cause] of the load's context too. errors.Is finds [context.DeadlineExceeded] in it. It is read-only
-// and shared.
+// stops or not. If the load is quick to stop and returns a [context.DeadlineExceeded] in words of its own, [errors.As]
+// finds the TimeoutError beside them. It is the [context.Cause] of the load's context too. errors.Is finds
+// context.DeadlineExceeded in it. It is read-only and shared.
 type TimeoutError struct {
 	Name  string        // the group's Name
 	After time.Duration // the group's Timeout

@@ -2,9 +2,12 @@ package flight
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"strconv"
 	"testing"
+	"testing/synctest"
+	"time"
 	"unsafe"
 )
 
@@ -65,6 +68,51 @@ func TestAWaiterDoesNotLeaveAnAnswerThatIsThere(t *testing.T) {
 	// Without done, only the end of its context can wake the waiter.
 	if v, err := g.wait(ended, ended.Done(), c, nil, false); v != 1 || err != nil {
 		t.Errorf("the waiter got %d, %v, want the answer", v, err)
+	}
+}
+
+// The deadline ends the load's context and answers its waiters at the same moment. A load that obeys must not decide by
+// how quickly it does which error they get: here it is always quicker, as the timer that answers is stopped.
+func TestALoadThatFailsAtItsDeadlineHasTimedOutThoughItIsQuicker(t *testing.T) {
+	own := errors.New("own")
+	for _, tt := range []struct {
+		name     string
+		load     func(ctx context.Context) error
+		is       []error
+		timedOut bool
+	}{
+		{"with the error of its context", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, nil, true},
+		{"with the cause", func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }, nil, true},
+		{"with both wrapped in its own", func(ctx context.Context) error { <-ctx.Done(); return errors.Join(own, context.Cause(ctx)) }, []error{own}, true},
+		{"with the error wrapped in its own", func(ctx context.Context) error { <-ctx.Done(); return errors.Join(own, ctx.Err()) }, []error{own}, true},
+		{"for another reason", func(ctx context.Context) error { <-ctx.Done(); return own }, []error{own}, false},
+		{"before it", func(context.Context) error { return context.DeadlineExceeded }, []error{context.DeadlineExceeded}, false},
+		{"with an answer", func(ctx context.Context) error { <-ctx.Done(); return nil }, nil, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g, err := New[string, int](Options{Timeout: time.Second})
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = g.Do(t.Context(), "k", func(ctx context.Context) (int, error) {
+					ctx.(*loadContext).limit.timer.Stop()
+					return 0, tt.load(ctx)
+				})
+				timeout, timedOut := errors.AsType[*TimeoutError](err)
+				if timedOut != tt.timedOut || timedOut && (timeout != g.expired || !errors.Is(err, context.DeadlineExceeded)) {
+					t.Errorf("err = %v", err)
+				}
+				for _, is := range tt.is {
+					if !errors.Is(err, is) {
+						t.Errorf("%v is not %v", err, is)
+					}
+				}
+				if want := (Stats{Leaders: 1, Timeouts: map[bool]int64{true: 1}[tt.timedOut]}); g.Stats() != want {
+					t.Errorf("%+v, want %+v", g.Stats(), want)
+				}
+			})
+		})
 	}
 }
 
