@@ -31,6 +31,10 @@ type benchCase struct {
 	about string // what one call is
 	setup func(env *environment) (lineup, error)
 
+	// longer, if not 0, is how many times longer than others the slices of this case are, and how many times fewer: for
+	// work on so much memory that a slice has to warm the processor's caches first.
+	longer int
+
 	// twin, for the telemetry block, is the case whose hot path is run with counters and without.
 	twin string
 }

@@ -15,6 +15,18 @@ type plan struct {
 	slice  time.Duration
 }
 
+// stretched returns a plan of the same length with fewer and longer slices.
+func (p plan) stretched(times int) plan {
+	if times > 1 {
+		p.slice *= time.Duration(times)
+		p.rounds = max(p.rounds/times, fewestRounds)
+	}
+	return p
+}
+
+// fewestRounds is how many rounds a plan keeps when its slices grow: a median needs some.
+const fewestRounds = 5
+
 var (
 	fullPlan   = plan{rounds: 301, slice: 1500 * time.Microsecond}
 	quickPlan  = plan{rounds: 75, slice: time.Millisecond}

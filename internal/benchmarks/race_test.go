@@ -144,3 +144,20 @@ func TestARaceEndsWithItsContext(t *testing.T) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
+
+func TestAStretchedPlanTakesAsLongButNeverTooFewRounds(t *testing.T) {
+	p := plan{rounds: 300, slice: time.Millisecond}
+	for _, test := range []struct {
+		times int
+		want  plan
+	}{
+		{0, p},
+		{1, p},
+		{10, plan{rounds: 30, slice: 10 * time.Millisecond}},
+		{1000, plan{rounds: fewestRounds, slice: time.Second}},
+	} {
+		if got := p.stretched(test.times); got != test.want {
+			t.Errorf("stretched %d times it is %v, want %v", test.times, got, test.want)
+		}
+	}
+}

@@ -88,7 +88,7 @@ func (m *measurement) race(
 ) error {
 	for _, in := range modes {
 		var collectErr error
-		figures, err := race(ctx, m.plan, in, racers, func() { collectErr = collect() })
+		figures, err := race(ctx, m.plan.stretched(c.longer), in, racers, func() { collectErr = collect() })
 		if err != nil {
 			return err
 		}
