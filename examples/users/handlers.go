@@ -16,7 +16,13 @@ import (
 )
 
 // maxHeaderFields bounds the names and values of a request's header fields together, in bytes.
-const maxHeaderFields = 16 << 10
+const (
+	maxHeaderFields      = 16 << 10
+	headerFieldsTooLarge = "Header fields may have 16 KiB together."
+)
+
+// maxURI bounds a request's URI, in bytes.
+const maxURI = 8 << 10
 
 // maxID is the largest id that is worth asking the upstream for.
 const maxID = 1 << 53
@@ -32,24 +38,26 @@ func (svc *service) handler() http.Handler {
 	route("/metrics", promhttp.HandlerFor(svc.registry, promhttp.HandlerOpts{}))
 	route("/healthz", http.HandlerFunc(svc.healthz))
 	route("/readyz", http.HandlerFunc(svc.readyz))
-	route("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		writeProblem(w, r, problem{Status: http.StatusNotFound, Detail: "There is nothing at this path."})
+	route("/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, problem{Status: http.StatusNotFound, Detail: "There is nothing at this path."})
 	}))
 	return mux
 }
 
-// checked refuses what no route serves: other methods, and header fields that are too large.
+// checked refuses what no route serves: other methods, and what is too large.
 func (svc *service) checked(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if svc.draining.Load() {
 			w.Header().Set("Connection", "close")
 		}
 		switch {
+		case len(r.RequestURI) > maxURI:
+			writeProblem(w, problem{Status: http.StatusRequestURITooLong, Detail: "A URI may have 8 KiB."})
 		case headerSize(r) > maxHeaderFields:
-			writeProblem(w, r, problem{Status: http.StatusRequestHeaderFieldsTooLarge, Detail: "Header fields may have 16 KiB together."})
+			writeProblem(w, problem{Status: http.StatusRequestHeaderFieldsTooLarge, Detail: headerFieldsTooLarge})
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			w.Header().Set("Allow", "GET, HEAD")
-			writeProblem(w, r, problem{Status: http.StatusMethodNotAllowed, Detail: "Only GET and HEAD are served."})
+			writeProblem(w, problem{Status: http.StatusMethodNotAllowed, Detail: "Only GET and HEAD are served."})
 		default:
 			next.ServeHTTP(w, r)
 		}
@@ -57,7 +65,7 @@ func (svc *service) checked(next http.Handler) http.Handler {
 }
 
 func headerSize(r *http.Request) int {
-	size := len(r.RequestURI)
+	size := len(r.Host)
 	for name, values := range r.Header {
 		for _, v := range values {
 			size += len(name) + len(v)
@@ -71,7 +79,7 @@ func (svc *service) getUsers(w http.ResponseWriter, r *http.Request) { svc.serve
 func (svc *service) getUser(w http.ResponseWriter, r *http.Request) {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil || id < 1 || id > maxID || strconv.FormatInt(id, 10) != r.PathValue("id") {
-		writeProblem(w, r, problem{Status: http.StatusBadRequest, Detail: "A user's id is a positive whole number."})
+		writeProblem(w, problem{Status: http.StatusBadRequest, Detail: "A user's id is a positive whole number."})
 		return
 	}
 	svc.serve(w, r, id)
@@ -133,9 +141,9 @@ func (svc *service) healthz(w http.ResponseWriter, _ *http.Request) {
 }
 
 // readyz says whether the service wants new requests.
-func (svc *service) readyz(w http.ResponseWriter, r *http.Request) {
+func (svc *service) readyz(w http.ResponseWriter, _ *http.Request) {
 	if svc.draining.Load() {
-		writeProblem(w, r, problem{Status: http.StatusServiceUnavailable, Detail: "The service is draining."})
+		writeProblem(w, problem{Status: http.StatusServiceUnavailable, Detail: "The service is draining."})
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})

@@ -1,15 +1,20 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/dunglas/httpsfv"
 )
 
-func TestAClientAboveItsLimitIsToldSoAndOthersAreUntouched(t *testing.T) {
+func TestAClientAboveItsLimitIsToldSo(t *testing.T) {
 	p := start(t, []string{serveEnv + "=1"}, "-addr", "127.0.0.1:0", "-rate", "1", "-burst", "5")
 	var last answer
 	for range 6 {
@@ -28,21 +33,60 @@ func TestAClientAboveItsLimitIsToldSoAndOthersAreUntouched(t *testing.T) {
 			t.Errorf("%s names the limit %v", field, name)
 		}
 	}
-	for range 5 {
-		if a := p.get("/users", "127.0.0.3"); a.status != http.StatusOK || a.header.Get("RateLimit") == "" {
-			t.Fatalf("another client: %d %v", a.status, a.header)
+}
+
+// The one who asks too much goes on asking all the time. Each of the others has its whole burst, one by one.
+func TestOtherClientsAreUntouchedByOneAboveItsLimit(t *testing.T) {
+	const burst = 5
+	p := start(t, []string{serveEnv + "=1"}, "-addr", "127.0.0.1:0", "-rate", "1", "-burst", strconv.Itoa(burst))
+	var (
+		flood   sync.WaitGroup
+		stop    atomic.Bool
+		refused atomic.Int64
+	)
+	for range 4 {
+		flood.Go(func() {
+			client := clientFrom("127.0.0.2")
+			for !stop.Load() {
+				a, err := fetch(client, http.MethodGet, p.url+"/users", nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if a.status == http.StatusTooManyRequests {
+					refused.Add(1)
+				}
+			}
+		})
+	}
+	defer flood.Wait()
+	defer stop.Store(true)
+	eventually(t, 10*time.Second, "one client is far above its limit", func() bool { return refused.Load() > 20*burst })
+	before := refused.Load()
+	for _, from := range []string{"127.0.0.3", "127.0.0.4", "127.0.0.5"} {
+		for left := burst - 1; left >= 0; left-- {
+			a := p.get("/users", from)
+			list, err := httpsfv.UnmarshalList(a.header.Values("RateLimit"))
+			if a.status != http.StatusOK || err != nil {
+				t.Fatalf("%s: %d %v %v", from, a.status, a.header, err)
+			}
+			// Time gives back a token here and there, and nobody else takes one.
+			if r, _ := list[0].(httpsfv.Item).Params.Get("r"); r.(int64) < int64(left) {
+				t.Errorf("%s has %v left, want at least %d", from, r, left)
+			}
 		}
 	}
+	eventually(t, 10*time.Second, "the flood went on", func() bool { return refused.Load() > before })
 }
 
 func TestMalformedRequestsGetAProblem(t *testing.T) {
 	p := startService(t)
 	client := clientFrom("")
-	big := http.Header{"X-Big": {strings.Repeat("x", 17<<10)}}
 	many := http.Header{}
 	for i := range 200 {
 		many.Add("X-Many", strings.Repeat("y", 100+i%2))
 	}
+	kib := func(n int) http.Header { return http.Header{"X-Big": {strings.Repeat("x", n<<10)}} }
 	for _, tt := range []struct {
 		what, method, path string
 		header             http.Header
@@ -56,7 +100,10 @@ func TestMalformedRequestsGetAProblem(t *testing.T) {
 		{"a huge id", http.MethodGet, "/users/99999999999999999999999999", nil, http.StatusBadRequest},
 		{"an escaped slash", http.MethodGet, "/users/1%2F2", nil, http.StatusBadRequest},
 		{"an absent user", http.MethodGet, "/users/11", nil, http.StatusNotFound},
-		{"a large header field", http.MethodGet, "/users", big, http.StatusRequestHeaderFieldsTooLarge},
+		{"a header field of 17 KiB", http.MethodGet, "/users", kib(17), http.StatusRequestHeaderFieldsTooLarge},
+		{"a header field of 127 KiB", http.MethodGet, "/users", kib(127), http.StatusRequestHeaderFieldsTooLarge},
+		{"a header field of 200 KiB", http.MethodGet, "/users", kib(200), http.StatusRequestHeaderFieldsTooLarge},
+		{"a long URI", http.MethodGet, "/users?" + strings.Repeat("x", 9<<10), nil, http.StatusRequestURITooLong},
 		{"many header fields", http.MethodGet, "/users", many, http.StatusRequestHeaderFieldsTooLarge},
 		{"an unknown path", http.MethodGet, "/nothing", nil, http.StatusNotFound},
 		{"a path below a user", http.MethodGet, "/users/1/posts", nil, http.StatusNotFound},
@@ -68,16 +115,59 @@ func TestMalformedRequestsGetAProblem(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if a.status != tt.want || a.header.Get("Content-Type") != "application/problem+json" {
-				t.Fatalf("got %d %s %s, want %d", a.status, a.header.Get("Content-Type"), a.body, tt.want)
-			}
+			wantProblem(t, a, tt.want)
 		})
+	}
+	if a, err := fetch(client, http.MethodGet, p.url+"/users/1", http.Header{"X-Big": {strings.Repeat("x", 15<<10)}}); err != nil || a.status != http.StatusOK {
+		t.Errorf("header fields of less than 16 KiB: %d %v", a.status, err)
 	}
 	if a, _ := fetch(client, http.MethodPost, p.url+"/users", nil); a.header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("Allow %q", a.header.Get("Allow"))
 	}
-	if got := p.metric("users_standin_requests_total"); got != 1 {
-		t.Errorf("%v requests reached the upstream, want 1: the absent user", got)
+	if got := p.metric("users_standin_requests_total"); got != 2 {
+		t.Errorf("%v requests reached the upstream, want 2: the absent user and the one that is there", got)
+	}
+}
+
+// What is not even a request has no handler.
+func TestWhatIsNotHTTPGetsAProblem(t *testing.T) {
+	p := startService(t)
+	for _, tt := range []struct {
+		what, text string
+		want       int
+	}{
+		{"no HTTP", "nonsense\r\n\r\n", http.StatusBadRequest},
+		{"no Host", "GET /users HTTP/1.1\r\n\r\n", http.StatusBadRequest},
+		{"another version", "GET /users HTTP/3.1\r\nHost: a\r\n\r\n", http.StatusHTTPVersionNotSupported},
+		{"an unknown encoding", "GET /users HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: odd\r\n\r\n", http.StatusNotImplemented},
+		{"8 MiB of header fields", "GET /users HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 8<<20) + "\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			c := dial(t, p)
+			c.send(t, tt.text)
+			a, err := c.receive()
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantProblem(t, a, tt.want)
+			if !a.last {
+				t.Error("the connection goes on")
+			}
+		})
+	}
+}
+
+func wantProblem(t *testing.T, a answer, status int) {
+	t.Helper()
+	var body struct {
+		Title  string
+		Status int
+	}
+	if err := json.Unmarshal([]byte(a.body), &body); err != nil {
+		t.Fatalf("no JSON: %v\n%s", err, a.body)
+	}
+	if a.status != status || body.Status != status || body.Title == "" || a.header.Get("Content-Type") != "application/problem+json" {
+		t.Fatalf("got %d %s %s, want %d", a.status, a.header.Get("Content-Type"), a.body, status)
 	}
 }
 

@@ -3,7 +3,7 @@
 // a budget, a bulkhead and a circuit breaker.
 //
 // Read it in this order: main.go (settings and life cycle), service.go (the blocks and how they nest), upstream.go
-// (one call to the API), handlers.go and problem.go (HTTP), observe.go (metrics, traces and logs), standin.go (an API
+// (one call to the API), handlers.go, problem.go and conn.go (HTTP), observe.go (metrics, traces and logs), standin.go (an API
 // to play with).
 package main
 
@@ -74,21 +74,32 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.Int64Var(&s.maxBody, "max-body", 1<<20, "bytes that an answer of the upstream may have")
 	f.DurationVar(&s.drainDelay, "drain-delay", time.Second, "how long to go on serving after SIGTERM, so that load balancers see /readyz turn")
 	f.DurationVar(&s.drain, "drain", 10*time.Second, "bound on the whole drain after SIGTERM")
-	if err := f.Parse(args); err != nil {
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return s, err
+	} else if err != nil {
+		return s, errUsage // the flag set has told what is wrong
 	}
-	if f.NArg() > 0 {
+	switch { // what no block checks
+	case f.NArg() > 0:
 		return s, fmt.Errorf("users: unexpected argument %q", f.Arg(0))
+	case s.maxBody < 1:
+		return s, fmt.Errorf("users: -max-body is %d, but must be positive", s.maxBody)
+	case s.drainDelay < 0 || s.drainDelay >= s.drain:
+		return s, fmt.Errorf("users: -drain-delay is %v, but must be from 0 to less than -drain, which is %v", s.drainDelay, s.drain)
 	}
 	return s, nil
 }
 
+var errUsage = errors.New("users: wrong usage")
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		os.Exit(2)
 	case err != nil:
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -127,16 +138,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return fmt.Errorf("users: -addr: %w", err)
 	}
 	server := &http.Server{
-		Handler:           service.handler(),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      s.loadTimeout + 10*time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    8 * maxHeaderFields, // what is over maxHeaderFields is answered by us, what is over this by net/http
-		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
+		Handler:        service.handler(),
+		ReadTimeout:    5 * time.Second,
+		WriteTimeout:   s.loadTimeout + 5*time.Second, // with -drain-delay less than -drain, so that nobody can hold up the drain
+		IdleTimeout:    2 * time.Minute,
+		MaxHeaderBytes: 8 * maxHeaderFields, // beyond this net/http does not read on and closes the connection
+		ErrorLog:       slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- server.Serve(problems{listener}) }()
 	welcome(stdout, listener.Addr().String(), s)
 	slog.Info("users: serving", "addr", listener.Addr().String())
 
@@ -157,12 +167,15 @@ func drain(server *http.Server, service *service, s settings) error {
 	defer cancel()
 	service.draining.Store(true)
 	select {
-	case <-time.After(min(s.drainDelay, s.drain)):
+	case <-time.After(s.drainDelay):
 	case <-ctx.Done():
 	}
 	err := errors.Join(server.Shutdown(ctx), service.close(ctx))
+	if err != nil {
+		return fmt.Errorf("users: not drained within -drain: %w", errors.Join(err, server.Close()))
+	}
 	slog.Info("users: stopped")
-	return err
+	return nil
 }
 
 func welcome(w io.Writer, addr string, s settings) {
@@ -171,7 +184,7 @@ func welcome(w io.Writer, addr string, s settings) {
 
   Three things to try:
     curl -i http://%[1]s/users          # twice: the second answer comes from the cache, see Age and Cache-Status
-    for i in $(seq %[2]d); do curl -s -o /dev/null -w '%%{http_code} ' http://%[1]s/users; done   # then 429: the limit per client
+    curl -s -o /dev/null -w '%%{http_code} ' 'http://%[1]s/users?[1-%[2]d]'   # then 429: the limit for each client
     curl -s http://%[1]s/metrics | grep joist_      # what each block counted
 
   Stop it with Ctrl-C: it drains first.

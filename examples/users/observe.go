@@ -81,10 +81,7 @@ func (o *observability) shutdown(limit time.Duration) error {
 // traced opens a server span for each request of a route.
 func (svc *service) traced(pattern string, next http.Handler) http.Handler {
 	tracer := svc.traces.Tracer(scopeName)
-	opts := []trace.SpanStartOption{
-		trace.WithSpanKind(trace.SpanKindServer),
-		trace.WithAttributes(attribute.String("http.route", pattern)),
-	}
+	opts := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		if r.Header["Traceparent"] != nil {
@@ -98,7 +95,8 @@ func (svc *service) traced(pattern string, next http.Handler) http.Handler {
 		}
 		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(sw, r.WithContext(ctx))
-		span.SetAttributes(attribute.String("http.request.method", r.Method), attribute.Int("http.response.status_code", sw.status))
+		span.SetAttributes(attribute.String("http.route", pattern), attribute.String("http.request.method", r.Method),
+			attribute.Int("http.response.status_code", sw.status))
 	})
 }
 

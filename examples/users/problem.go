@@ -14,6 +14,8 @@ import (
 	"github.com/joist-go/joist/pool/bulkhead"
 )
 
+const problemType = "application/problem+json"
+
 // problem is an answer of application/problem+json, RFC 9457.
 type problem struct {
 	Type   string `json:"type,omitempty"`
@@ -25,9 +27,9 @@ type problem struct {
 	after        time.Duration // for Retry-After
 }
 
-func writeProblem(w http.ResponseWriter, _ *http.Request, p problem) {
+func writeProblem(w http.ResponseWriter, p problem) {
 	p.Title = http.StatusText(p.Status)
-	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Content-Type", problemType)
 	w.Header().Set("Cache-Control", "no-store")
 	if p.after > 0 {
 		seconds := max(1, int64((p.after+time.Second-1)/time.Second))
@@ -57,7 +59,7 @@ func (svc *service) fail(w http.ResponseWriter, r *http.Request, err error) {
 		slog.WarnContext(r.Context(), "users: request failed",
 			"route", r.Pattern, "status", p.Status, "block", p.block, "cause", p.cause)
 	}
-	writeProblem(w, r, p)
+	writeProblem(w, p)
 }
 
 // problemOf says what an error means to a client. Refusals come first: some are deadlines too.

@@ -47,7 +47,7 @@ func serveTestUpstream(kind string) {
 	if err != nil {
 		panic(err)
 	}
-	u := &testUpstream{kind: kind, seen: make(map[string]int)}
+	u := &testUpstream{kind: kind, seen: make(map[string]int), released: make(chan struct{})}
 	server := &http.Server{Handler: u, ReadHeaderTimeout: 5 * time.Second}
 	switch kind {
 	case "bare":
@@ -88,10 +88,17 @@ type testUpstream struct {
 	kind string
 	mu   sync.Mutex
 	seen map[string]int // requests by path
+
+	release  sync.Once
+	released chan struct{} // closed once the slow kind answers
 }
 
-// ServeHTTP answers /seen with the number of other requests and the protocol of the last one, all else by its kind.
+// ServeHTTP answers /seen with the number of requests for users, all else by its kind.
 func (u *testUpstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/go" {
+		u.release.Do(func() { close(u.released) })
+		return
+	}
 	u.mu.Lock()
 	if r.URL.Path != "/seen" {
 		u.seen["total"]++
@@ -120,6 +127,9 @@ func (u *testUpstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, part)
 			w.(http.Flusher).Flush()
 		}
+	case "slow":
+		<-u.released
+		fmt.Fprint(w, body)
 	case "failing":
 		http.Error(w, "failing", http.StatusServiceUnavailable)
 	case "odd":
