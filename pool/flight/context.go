@@ -35,10 +35,10 @@ func (l *limit) judge(err error) (judged error, timedOut bool) {
 	switch {
 	case !errors.Is(err, context.DeadlineExceeded) || time.Now().Before(l.deadline):
 		return err, false
+	case errors.Is(l.err, err): // it says no more than that
+		return l.err, true
 	case errors.Is(err, l.err):
 		return err, true
-	case err == context.DeadlineExceeded:
-		return l.err, true
 	default:
 		return errors.Join(l.err, err), true
 	}
