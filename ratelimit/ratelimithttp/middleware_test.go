@@ -327,6 +327,9 @@ func TestARefusalWithoutAHintAsksForASecond(t *testing.T) {
 	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "1" {
 		t.Errorf("%d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 	}
+	if strings.Contains(w.Body.String(), "violated-policies") {
+		t.Errorf("a policy without a name: %s", w.Body)
+	}
 }
 
 func TestAPanicOfTheHandlerComesThrough(t *testing.T) {

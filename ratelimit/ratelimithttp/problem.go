@@ -14,14 +14,17 @@ type problem struct {
 	Policies []string `json:"violated-policies,omitempty"`
 }
 
-// quotaExceeded returns the problem of a refusal by the limit of that name.
+// quotaExceeded returns the problem of a refusal by the limit of that name, or of none.
 func quotaExceeded(limit string) []byte {
-	return encode(problem{
-		Type:     "https://iana.org/assignments/http-problem-types#quota-exceeded",
-		Title:    "Request cannot be satisfied as assigned quota has been exceeded",
-		Status:   http.StatusTooManyRequests,
-		Policies: []string{limit},
-	})
+	p := problem{
+		Type:   "https://iana.org/assignments/http-problem-types#quota-exceeded",
+		Title:  "Request cannot be satisfied as assigned quota has been exceeded",
+		Status: http.StatusTooManyRequests,
+	}
+	if limit != "" {
+		p.Policies = []string{limit}
+	}
+	return encode(p)
 }
 
 // unavailable is the problem of a request whose bucket could not be asked. It does not tell why.
