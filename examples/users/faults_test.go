@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,6 +27,7 @@ func TestADeadUpstreamIsAnsweredStaleThenRefusedFastThenFreshAgain(t *testing.T)
 
 	// A warm key: every answer stays 200, and says that it is stale.
 	eventually(t, 5*time.Second, "an answer is stale", func() bool { return stale(t, p.get("/users", "")) })
+	oldest := 0
 	for time.Since(warmed) < 2*time.Second {
 		a := p.get("/users", "")
 		if !stale(t, a) {
@@ -34,6 +37,10 @@ func TestADeadUpstreamIsAnsweredStaleThenRefusedFastThenFreshAgain(t *testing.T)
 		if err != nil || time.Duration(age)*time.Second > time.Since(warmed) {
 			t.Fatalf("Age %q after %v", a.header.Get("Age"), time.Since(warmed))
 		}
+		oldest = max(oldest, age)
+	}
+	if oldest < 1 {
+		t.Errorf("after 2 s the Age is still %d", oldest)
 	}
 
 	// Cold keys: 503 with Retry-After, and fast once the breaker is open.
@@ -51,23 +58,56 @@ func TestADeadUpstreamIsAnsweredStaleThenRefusedFastThenFreshAgain(t *testing.T)
 		}
 		return p.metric("joist_breaker_status", `joist_breaker_state="open"`) == 1
 	})
-	fastest := time.Hour
-	for range 20 {
+	var times []time.Duration
+	for range 21 {
 		a, took := cold()
 		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || a.header.Get("Content-Type") != "application/problem+json" {
 			t.Fatalf("a cold key with an open breaker: %d %v", a.status, a.header)
 		}
-		fastest = min(fastest, took)
+		times = append(times, took)
 	}
-	t.Logf("a cold key with an open breaker is refused in %v", fastest)
-	if fastest > 10*time.Millisecond {
+	slices.Sort(times)
+	t.Logf("a cold key with an open breaker is refused in %v (median of %d, connecting included)", times[len(times)/2], len(times))
+	if times[len(times)/2] > 10*time.Millisecond {
 		t.Errorf("that is more than 10 ms")
 	}
+
+	wantLog(t, p, up.url)
 
 	// The upstream is back: so are fresh answers, within twice the time for which the breaker opens.
 	startUpstream(t, "plain", upstreamAddrEnv+"="+addr)
 	back := eventually(t, 2*openFor, "answers are fresh again", func() bool { return !stale(t, p.get("/users", "")) })
 	t.Logf("fresh %v after the upstream was back (the breaker opens for %v)", back, openFor)
+}
+
+func TestAnswersAreStaleNoLongerThanAllowed(t *testing.T) {
+	const staleIfError = 1500 * time.Millisecond
+	up := startUpstream(t, "plain")
+	p := startService(t, "-upstream", up.url, "-ttl", "100ms", "-stale-while-revalidate", "0", "-stale-if-error", staleIfError.String(),
+		"-error-backoff", "100ms", "-attempts", "1")
+	asked := time.Now()
+	p.get("/users", "")
+	loaded := time.Now()
+	up.kill()
+	var last, over time.Time // answers whose life and whose end are sure
+	eventually(t, 10*time.Second, "the stale answer's life ends", func() bool {
+		a := p.get("/users", "")
+		if a.status == http.StatusOK {
+			last = time.Now()
+			return false
+		}
+		over = time.Now()
+		return a.status == http.StatusServiceUnavailable
+	})
+	if last.Sub(asked) < staleIfError/2 {
+		t.Errorf("the last answer came %v after the load, -stale-if-error is %v", last.Sub(asked), staleIfError)
+	}
+	if least := 90*time.Millisecond + staleIfError; over.Sub(asked) < least { // -ttl less its jitter
+		t.Errorf("the answer's life ended after %v, want at least %v", over.Sub(asked), least)
+	}
+	if slack := 3 * time.Second; over.Sub(loaded) > 100*time.Millisecond+staleIfError+slack {
+		t.Errorf("the answer's life ended after %v", over.Sub(loaded))
+	}
 }
 
 // stale tells whether an answer, which must be 200, is marked stale.
@@ -96,8 +136,8 @@ func TestRetriesOfAFailingUpstreamStayWithinTheBudget(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d attempts for %d loads: %.3f per load", attempts, loads, float64(attempts)/loads)
-	if attempts < loads {
-		t.Errorf("fewer attempts than loads")
+	if least := loads * (1 + ratio*0.9); float64(attempts) < least {
+		t.Errorf("%d attempts: the budget allows more, so this shows nothing", attempts)
 	}
 	if limit := loads*(1+ratio) + retry.DefaultBurst; float64(attempts) > limit {
 		t.Errorf("%d attempts are more than %v", attempts, limit)
@@ -136,16 +176,69 @@ func TestAnswersThatCannotBeUsedAreProblemsAndAreNotKept(t *testing.T) {
 	if a := p.get("/users/99", ""); a.status != http.StatusOK {
 		t.Errorf("a good answer after them: %d", a.status)
 	}
-	lines := p.stderr.String()
-	for _, secret := range []string{"/users/1", "maintenance", up.url} {
-		if strings.Contains(lines, secret) {
-			t.Errorf("the log tells %q:\n%s", secret, lines)
-		}
-	}
+	lines := wantLog(t, p, up.url, "maintenance", "example.com", "Sample")
 	if n := strings.Count(lines, `"cause":"bad answer"`); n != 1 {
 		t.Errorf("%d lines about bad answers, want 1 in an interval:\n%s", n, lines)
 	}
-	if !strings.Contains(lines, `"block":"upstream"`) || !strings.Contains(lines, `"trace_id":"`) {
-		t.Errorf("lines name no block or no trace:\n%s", lines)
+	if !strings.Contains(lines, `"block":"upstream"`) {
+		t.Errorf("no line names the block:\n%s", lines)
 	}
+}
+
+// wantLog checks what a service has logged, its own lines and the library's: every warning names its block, its cause
+// and its trace, comes once in ten seconds, and tells neither a path nor any of the secrets.
+func wantLog(t *testing.T, p *process, secrets ...string) string {
+	t.Helper()
+	lines := p.stderr.String()
+	seen := make(map[string]time.Time)
+	own, library := 0, 0
+	for text := range strings.Lines(lines) {
+		var line struct {
+			Time         time.Time
+			Level, Msg   string
+			Block, Cause string
+			JoistName    string `json:"joist.name"`
+			TraceID      string `json:"trace_id"`
+			Status       int
+			Route        string
+			ErrorType    string `json:"error.type"`
+			Suppressed   int
+			SpanID       string `json:"span_id"`
+			Addr         string // of the line that says that it serves
+		}
+		decoder := json.NewDecoder(strings.NewReader(text))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&line); err != nil {
+			t.Fatalf("a line with something else: %v\n%s", err, text)
+		}
+		if line.Level == "INFO" {
+			continue
+		}
+		what := line.Msg + "|" + line.JoistName // the library's message has the block's kind and the cause
+		if line.JoistName != "" {
+			library++
+		} else {
+			own++
+			what += line.Block + "|" + line.Cause
+			if line.Block == "" || line.Cause == "" || line.Status < 500 || !strings.HasPrefix(line.Route, "/users") {
+				t.Errorf("incomplete: %s", text)
+			}
+		}
+		if line.TraceID == "" {
+			t.Errorf("no trace: %s", text)
+		}
+		if before, ok := seen[what]; ok && line.Time.Sub(before) < logEvery {
+			t.Errorf("%s again after %v:\n%s", what, line.Time.Sub(before), lines)
+		}
+		seen[what] = line.Time
+		for _, secret := range append(secrets, "/users/1", "127.0.0.1", "refused\"") {
+			if strings.Contains(text, secret) {
+				t.Errorf("the log tells %q: %s", secret, text)
+			}
+		}
+	}
+	if own == 0 || library == 0 {
+		t.Errorf("%d own warnings and %d of the library, want some of each:\n%s", own, library, lines)
+	}
+	return lines
 }
