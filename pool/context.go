@@ -6,17 +6,22 @@ import (
 	"time"
 )
 
-// detached is the context of a task of Go: the values of the caller's, the end of the pool's.
+// detached is the context of a task of Go: the values of the caller's, the end of the pool's. It holds the pool and not
+// the pool's context, which is a word longer: each task of Go allocates one.
 type detached struct {
-	context.Context // the pool's, which has no values of its own
-	values          context.Context
+	pool   *Pool
+	values context.Context
 }
+
+func (d *detached) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (d *detached) Done() <-chan struct{}       { return d.pool.ctx.Done() }
+func (d *detached) Err() error                  { return d.pool.ctx.Err() }
 
 // Value asks the pool's context first. It answers only the key by which package context finds the context that
 // cancels another: the answer of the caller's would tie the task to the caller's end, and give its cause to
 // context.Cause.
 func (d *detached) Value(key any) any {
-	if v := d.Context.Value(key); v != nil {
+	if v := d.pool.ctx.Value(key); v != nil {
 		return v
 	}
 	return d.values.Value(key)

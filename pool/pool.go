@@ -116,7 +116,7 @@ func (p *Pool) Go(ctx context.Context, fn func(context.Context)) error {
 	if err := ctx.Err(); err != nil {
 		return p.cancelled(err)
 	}
-	return p.add(ctx, &boundTask{fn, detached{p.ctx, ctx}})
+	return p.add(ctx, &boundTask{fn, detached{p, ctx}})
 }
 
 // add finds a place for t. See Pool for the protocol.
