@@ -37,7 +37,7 @@ type Cache[K comparable, V any] struct {
 	lives       lives
 	backoff     backoff
 	flights     *flight.Group[K, *loaded[V]]
-	writes      generations[K]
+	writes      generations[K, V]
 	refreshes   slots
 	sweeper     sweeper[K, V]
 	closed      atomic.Bool

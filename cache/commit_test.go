@@ -72,7 +72,7 @@ func TestAStaleValueIsRefreshedOnceThoughItsRefreshLandsMeanwhile(t *testing.T) 
 }
 
 func TestGenerationsAreKeptOnlyWhileLoadsRun(t *testing.T) {
-	var g generations[int]
+	var g generations[int, int]
 	g.init()
 	g.advance(1)
 	first, second := g.join(1), g.join(1)
@@ -92,7 +92,7 @@ func TestGenerationsAreKeptOnlyWhileLoadsRun(t *testing.T) {
 	g.leave(1, second)
 	g.leave(1, third)
 	lost := math.NaN()
-	var odd generations[float64]
+	var odd generations[float64, int]
 	odd.init()
 	odd.leave(lost, odd.join(lost))
 	for i := range odd.shards {

@@ -20,31 +20,32 @@ const generationShards = 64
 //
 // A load that joins after the write asked the source after it, and may commit. The bucket's lock is taken before a
 // shard's, and nothing is locked under a shard's.
-type generations[K comparable] struct {
+type generations[K comparable, V any] struct {
 	seed   maphash.Seed
-	shards [generationShards]generationShard[K]
+	shards [generationShards]generationShard[K, V]
 }
 
-type generationShard[K comparable] struct {
+type generationShard[K comparable, V any] struct {
 	mu   sync.Mutex
-	live map[K]*generation
+	live map[K]*generation[K, V]
 	_    [48]byte // a cache line of its own
 }
 
-type generation struct {
+type generation[K comparable, V any] struct {
 	number atomic.Uint64
-	loads  int // guarded by the shard's mu
+	loads  int                           // guarded by the shard's mu
+	newest atomic.Pointer[loading[K, V]] // the load that was begun last
 }
 
 // ticket is a load's proof of the generation that it joined.
-type ticket struct {
-	generation *generation
+type ticket[K comparable, V any] struct {
+	generation *generation[K, V]
 	number     uint64
 }
 
-func (g *generations[K]) init() { g.seed = maphash.MakeSeed() }
+func (g *generations[K, V]) init() { g.seed = maphash.MakeSeed() }
 
-func (g *generations[K]) shard(key K) *generationShard[K] {
+func (g *generations[K, V]) shard(key K) *generationShard[K, V] {
 	return &g.shards[maphash.Comparable(g.seed, key)%generationShards]
 }
 
@@ -54,9 +55,9 @@ func lasting[K comparable](key K) bool {
 }
 
 // join enters a load of key.
-func (g *generations[K]) join(key K) ticket {
+func (g *generations[K, V]) join(key K) ticket[K, V] {
 	if !lasting(key) {
-		return ticket{generation: &generation{loads: 1}}
+		return ticket[K, V]{generation: &generation[K, V]{loads: 1}}
 	}
 	s := g.shard(key)
 	s.mu.Lock()
@@ -64,17 +65,17 @@ func (g *generations[K]) join(key K) ticket {
 	current := s.live[key]
 	if current == nil {
 		if s.live == nil {
-			s.live = make(map[K]*generation)
+			s.live = make(map[K]*generation[K, V])
 		}
-		current = new(generation)
+		current = new(generation[K, V])
 		s.live[key] = current
 	}
 	current.loads++
-	return ticket{current, current.number.Load()}
+	return ticket[K, V]{current, current.number.Load()}
 }
 
 // leave ends the load that joined with t.
-func (g *generations[K]) leave(key K, t ticket) {
+func (g *generations[K, V]) leave(key K, t ticket[K, V]) {
 	s := g.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,7 +86,7 @@ func (g *generations[K]) leave(key K, t ticket) {
 }
 
 // advance makes every ticket of key that was given out so far worthless.
-func (g *generations[K]) advance(key K) {
+func (g *generations[K, V]) advance(key K) {
 	s := g.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,5 +95,16 @@ func (g *generations[K]) advance(key K) {
 	}
 }
 
+// newest returns the load of key that was begun last, nil if none is known to run.
+func (g *generations[K, V]) newest(key K) *loading[K, V] {
+	s := g.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if current := s.live[key]; current != nil {
+		return current.newest.Load()
+	}
+	return nil
+}
+
 // current tells whether no write came since the ticket was given out.
-func (t ticket) current() bool { return t.generation.number.Load() == t.number }
+func (t ticket[K, V]) current() bool { return t.generation.number.Load() == t.number }

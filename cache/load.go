@@ -3,7 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -29,14 +29,17 @@ type loaded[V any] struct {
 // loading is one load from its start to its end. It is settled once: by its function's return, or before that at
 // LoadTimeout, after which whatever the function still returns is dropped.
 type loading[K comparable, V any] struct {
-	cache   *Cache[K, V]
-	key     K
-	ctx     context.Context
-	span    trace.Span
-	start   int64
-	ticket  ticket
-	settled atomic.Bool
-	done    func() // called when settled; may be nil
+	cache  *Cache[K, V]
+	key    K
+	ctx    context.Context
+	span   trace.Span
+	start  int64
+	end    int64 // the moment of LoadTimeout
+	ticket ticket[K, V]
+	done   func() // called when settled; may be nil
+
+	mu      sync.Mutex // held while the load commits, so that whoever finds it settled finds what it left
+	settled bool
 }
 
 // loader returns the function of a flight that loads key.
@@ -53,6 +56,9 @@ func (c *Cache[K, V]) loaderIfDue(
 	key K, load func(context.Context, K) (V, error), done func(),
 ) func(context.Context) (*loaded[V], error) {
 	return func(ctx context.Context) (*loaded[V], error) {
+		if before := c.writes.newest(key); before != nil && c.clock.Now() >= before.end {
+			before.expire() // its key is free since its end, which its own timer may be about to tell
+		}
 		held, _ := c.entries.GetIfPresent(key)
 		if now := c.clock.Now(); !held.due(now) {
 			if done != nil {
@@ -71,9 +77,13 @@ func (c *Cache[K, V]) run(
 	l := &loading[K, V]{cache: c, key: key, done: done}
 	l.ticket = c.writes.join(key)
 	defer c.writes.leave(key, l.ticket)
-	l.start = c.clock.Now()
+	l.start, l.end = c.clock.Now(), never
+	if end, ok := ctx.Deadline(); ok {
+		l.end = c.clock.At(end)
+	}
 	l.ctx, l.span = c.tracer.Start(ctx, spanLoad, trace.WithAttributes(telemetry.NameKey.String(c.name)))
 	c.cell.Add(wordLoads, 1)
+	l.ticket.generation.newest.Store(l)
 	if c.loadTimeout > 0 {
 		defer time.AfterFunc(c.loadTimeout, l.expire).Stop()
 	}
@@ -138,12 +148,18 @@ func (l *loading[K, V]) fail(how outcome, err error) *loaded[V] {
 
 // settle commits what the load came to, once, and tells of it.
 func (l *loading[K, V]) settle(how outcome, err error, next func(held *entry[V], now int64) *entry[V]) {
-	if !l.settled.CompareAndSwap(false, true) {
-		return
-	}
 	c := l.cache
 	now := c.clock.Now()
-	l.commit(now, next)
+	l.mu.Lock()
+	first := !l.settled
+	if first {
+		l.settled = true
+		l.commit(now, next)
+	}
+	l.mu.Unlock()
+	if !first {
+		return
+	}
 	if l.done != nil {
 		l.done()
 	}
