@@ -5,7 +5,7 @@
 //
 //  1. one verb, that composes by nesting and allocates nothing
 //  2. options in one struct, all faults at once
-//  3. refusals known by their interfaces, through any wrapping
+//  3. refusals known by their interfaces, through any wrapping, an http.Client's included
 //  4. no wait past the context's deadline
 //  5. a caller that leaves is answered promptly
 //  6. panics and runtime.Goexit leak nothing
