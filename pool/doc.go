@@ -55,6 +55,6 @@
 // cancelled (its ctx ended before it ran), rejected (full or closed) or dropped (left unrun by Close). Each call is
 // counted once. joist.pool.queue.length and joist.pool.workers (joist.pool.state busy or idle) tell what is there now,
 // and the histograms joist.pool.wait.duration and joist.pool.run.duration how long tasks wait and run: all tasks if they
-// typically take 20 µs or more, else one in 64, so that their counts are not those of the tasks. A refusal of a full pool is
+// typically take 20 µs or more, else one in 256, so that their counts are not those of the tasks. A refusal of a full pool is
 // also an event, joist.pool.full, on the caller's span if that records.
 package pool

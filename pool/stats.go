@@ -29,7 +29,7 @@ type Stats struct {
 	Dropped int64
 
 	// Typical is the moving average of the time of a task, of those that are timed: all tasks if they typically take
-	// 20 µs or more, else one in 64. It is 0 before the first one ended.
+	// 20 µs or more, else one in 256. It is 0 before the first one ended.
 	Typical time.Duration
 }
 

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// The times of a task are taken of the first task of each stripe of callers and of every 64th from there, for three
+// The times of a task are taken of the first task of each stripe of callers and of every 256th from there, for three
 // readings of the clock cost more than a small task. If tasks typically take slowTask or longer, all are timed.
 const (
-	sampled  = 64
+	sampled  = 256
 	slowTask = int64(20 * time.Microsecond)
 )
 

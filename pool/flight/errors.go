@@ -71,6 +71,12 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
+// Refused returns false, also when Value is a refusal: the load was made.
+func (e *PanicError) Refused() bool { return false }
+
+// RetryAfter returns 0: a panic has no hint, whatever Value says.
+func (e *PanicError) RetryAfter() time.Duration { return 0 }
+
 // newPanicError must be called while the panic's frames are on the stack. A panic that comes out of another flight
 // keeps the stack that it has.
 func newPanicError(value any) *PanicError {

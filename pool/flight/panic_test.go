@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/joist-go/joist/internal/refusal"
 	"github.com/joist-go/joist/pool/flight"
 )
 
@@ -126,6 +127,19 @@ func TestAPanicOutOfAnotherFlightKeepsItsValueAndStack(t *testing.T) {
 			t.Errorf("the outer leader panicked with %v", p)
 		}
 	})
+}
+
+func TestAPanicWithARefusalIsNoRefusal(t *testing.T) {
+	err := error(&flight.PanicError{Value: &flight.ClosedError{Name: "inner"}})
+	if !errors.Is(err, flight.ErrClosed) {
+		t.Error("the value is not found")
+	}
+	if refusal.Refused(err) {
+		t.Error("a load that panicked passes for one that was never made")
+	}
+	if after, ok := refusal.RetryAfter(err); ok {
+		t.Errorf("a panic hints at %v", after)
+	}
 }
 
 func TestAnErrorThatIsAPanicErrorIsNoPanic(t *testing.T) {
