@@ -3,6 +3,7 @@ package contract_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"reflect"
@@ -189,9 +190,7 @@ func panicked(f func()) (err error) {
 func with(a, b map[string][]any) map[string][]any {
 	all := make(map[string][]any)
 	for _, m := range []map[string][]any{a, b} {
-		for field, values := range m {
-			all[field] = values
-		}
+		maps.Copy(all, m)
 	}
 	return all
 }
