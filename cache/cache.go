@@ -21,8 +21,9 @@ import (
 //
 // The engine, otter, bounds the entries and chooses what makes room (W-TinyLFU). It knows nothing of time: an entry
 // carries its own deadlines, so a hit is one look-up, one comparison and one addition to a striped counter; only near
-// the end of an entry's freshness, and once a second, it also reads the clock (see horizon). Entries past their last
-// usable moment are swept out behind (see sweeper).
+// the end of an entry's freshness, and once a second, it also reads the clock (see horizon). Lives are exact while the
+// process runs; one that was stopped and goes on may answer for some milliseconds as if it had not been away. Entries
+// past their last usable moment are swept out behind (see sweeper).
 //
 // Keys are compared with ==. One that is not equal to itself, such as a NaN, is loaded by each Get and never kept.
 type Cache[K comparable, V any] struct {

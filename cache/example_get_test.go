@@ -91,3 +91,36 @@ func ExampleErrNotFound() {
 	// true
 	// true
 }
+
+// New names all that is wrong at once.
+func ExampleOptions() {
+	_, err := cache.New(cache.Options[int, string]{
+		TTL:    time.Minute,
+		Jitter: 10,
+	})
+	fmt.Println(err)
+	// Output:
+	// joist/cache: Options.Load is not set, but it is required
+	// joist/cache: Options.Jitter is 10, but must be 0 to 1 (Off is -1)
+}
+
+func ExampleSource() {
+	users, err := cache.New(cache.Options[int, string]{
+		TTL:  time.Minute,
+		Load: func(_ context.Context, id int) (string, error) { return fmt.Sprint("user ", id), nil },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	defer users.Close(ctx)
+
+	for range 2 {
+		e, err := users.GetEntry(ctx, 42)
+		fmt.Println(e.Value, "hit:", e.Source == cache.SourceLocal, "from:", e.Source, err) // Cache-Status: hit, or fwd
+	}
+	// Output:
+	// user 42 hit: false from: load <nil>
+	// user 42 hit: true from: local <nil>
+}

@@ -57,7 +57,7 @@ func ExampleCache_Set() {
 	// Output: set
 }
 
-func ExampleCache_Stats() {
+func ExampleStats() {
 	users, err := cache.New(cache.Options[int, string]{
 		TTL:  time.Minute,
 		Load: func(_ context.Context, id int) (string, error) { return fmt.Sprint("user ", id), nil },
@@ -95,4 +95,29 @@ func ExampleCache_Close() {
 	// Output:
 	// <nil>
 	// true joist/cache: "default" is closed
+}
+
+func ExampleClosedError() {
+	users, err := cache.New(cache.Options[int, string]{
+		Name: "users",
+		TTL:  time.Minute,
+		Load: func(context.Context, int) (string, error) { return "loaded", nil },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	_ = users.Set(ctx, 1, "ada")
+	_ = users.Close(ctx)
+
+	name, err := users.Get(ctx, 1) // what is held still answers
+	fmt.Println(name, err)
+	_, err = users.Get(ctx, 2)
+	if closed, ok := errors.AsType[*cache.ClosedError](err); ok {
+		fmt.Println(closed.Name, "refused:", closed.Refused())
+	}
+	// Output:
+	// ada <nil>
+	// users refused: true
 }

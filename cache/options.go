@@ -88,7 +88,8 @@ type Options[K comparable, V any] struct {
 	MeterProvider metric.MeterProvider
 	// TracerProvider makes the spans of loads. nil: the global one.
 	TracerProvider trace.TracerProvider
-	// Logger is told of failed loads that no caller sees, at most one line per cause in 10 s, without keys or values.
+	// Logger is told of failed loads, in the foreground and behind, at most one line per cause in 10 s, without keys,
+	// values or the texts of errors.
 	// nil: slog.Default().
 	Logger *slog.Logger
 }
