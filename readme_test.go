@@ -54,9 +54,9 @@ func TestEveryRefusalHasItsSentinelAndItsMethods(t *testing.T) {
 	}
 }
 
-// Any type with a method Refused is in the README's table, and nothing else is.
+// Any type whose method Refused may say yes is in the README's table, and nothing else is.
 func TestTheReadmesTableHasEveryRefusal(t *testing.T) {
-	method := regexp.MustCompile(`(?m)^func \(\w+ \*([A-Z]\w*)\) Refused\(\) bool`)
+	method := regexp.MustCompile(`(?m)^func \(\w+ \*([A-Z]\w*)\) Refused\(\) bool(.*)$`)
 	declared := map[string]bool{}
 	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
 		switch {
@@ -68,7 +68,9 @@ func TestTheReadmesTableHasEveryRefusal(t *testing.T) {
 			return nil
 		}
 		for _, found := range method.FindAllStringSubmatch(read(t, file), -1) {
-			declared[filepath.Base(filepath.Dir(file))+"."+found[1]] = true
+			if strings.TrimSpace(found[2]) != "{ return false }" { // one that keeps what it wraps from passing for a refusal
+				declared[filepath.Base(filepath.Dir(file))+"."+found[1]] = true
+			}
 		}
 		return nil
 	})
