@@ -101,10 +101,19 @@ func (c *Cache[K, V]) run(
 	case errors.Is(err, ErrNotFound):
 		return l.notFound(err)
 	case ctx.Err() != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded):
-		return l.fail(outcomeTimeout, err)
+		return l.fail(outcomeTimeout, timedOut(context.Cause(ctx), err))
 	default:
 		return l.fail(outcomeError, err)
 	}
+}
+
+// timedOut returns the same time-out for a load that obeyed the end of its context as for one that hangs, with what it
+// said of itself beside it where that is more than the context's error.
+func timedOut(cause, err error) error {
+	if err == context.DeadlineExceeded { //nolint:errorlint // a wrapped one says more
+		return cause
+	}
+	return errors.Join(cause, err)
 }
 
 // expire settles a load that takes too long, as its flight does: neither waits for a function that may hang.

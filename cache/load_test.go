@@ -146,6 +146,32 @@ func TestALoadThatHangsFreesItsKeyAndWhatItStillReturnsIsDropped(t *testing.T) {
 	})
 }
 
+func TestALoadThatObeysItsDeadlineHasTimedOutAsOneThatHangs(t *testing.T) {
+	own := errors.New("connection cut")
+	for what, end := range map[string]func(context.Context) error{
+		"with the context's error": context.Context.Err,
+		"with an error of its own": func(context.Context) error { return own },
+	} {
+		t.Run(what, func(t *testing.T) {
+			for range 100 { // the load and the timer end at one moment, and either may come first
+				synctest.Test(t, func(t *testing.T) {
+					var s source
+					o := s.options()
+					o.LoadTimeout = 3 * time.Second
+					c := newCache(t, o)
+					_, err := c.GetWith(t.Context(), "a", func(ctx context.Context, _ string) (string, error) {
+						<-ctx.Done()
+						return "", end(ctx)
+					})
+					if timeout, ok := errors.AsType[*flight.TimeoutError](err); !ok || timeout.After != 3*time.Second {
+						t.Fatalf("Get = %v (a %T), want a time-out of 3 s", err, err)
+					}
+				})
+			}
+		})
+	}
+}
+
 func TestAStaleValueIsServedWhenItsLoadHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
