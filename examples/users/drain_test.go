@@ -12,6 +12,7 @@ import (
 // The clients behave as a load balancer lets them: once /readyz is not 200 they open no connection and reuse none. They
 // try nothing again, so that a request that was lost is seen.
 func TestSIGTERMUnderLoadAnswersEveryRequest(t *testing.T) {
+	t.Parallel()
 	const clients, drainTime = 16, 10 * time.Second
 	p := startService(t, "-drain-delay", "1s", "-drain", drainTime.String(), "-ttl", "20ms", "-stale-while-revalidate", "0")
 	var (
@@ -75,6 +76,7 @@ func TestSIGTERMUnderLoadAnswersEveryRequest(t *testing.T) {
 
 // A request that is at the upstream when the listener closes is answered in full, and ends the connection.
 func TestARequestInFlightOutlivesTheListener(t *testing.T) {
+	t.Parallel()
 	up := startUpstream(t, "slow")
 	p := startService(t, "-upstream", up.url, "-drain-delay", "0", "-attempt-timeout", "5s", "-load-timeout", "5s")
 	c := dial(t, p)
@@ -96,6 +98,7 @@ func TestARequestInFlightOutlivesTheListener(t *testing.T) {
 
 // Whoever stops in the middle of a request cannot hold up the drain beyond its bound.
 func TestHalfARequestDoesNotHoldUpTheDrain(t *testing.T) {
+	t.Parallel()
 	p := startService(t, "-drain-delay", "0")
 	const half = "GET /users/3 HTTP/1.1\r\nHost: us"
 	dial(t, p).send(t, half)
