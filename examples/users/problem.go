@@ -52,7 +52,9 @@ func writeBody(w http.ResponseWriter, status int, body any) {
 // error's text.
 func (svc *service) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-		return // the client is gone, nobody reads an answer
+		// The client has left, or has only closed its side of the connection and would take silence for a success.
+		writeProblem(w, problem{Status: http.StatusServiceUnavailable, Detail: "The client closed the connection."})
+		return
 	}
 	p := svc.problemOf(err)
 	if p.Status >= 500 && svc.logs.Allow(p.cause) {
