@@ -50,10 +50,10 @@ type Pool struct {
 	drained   atomic.Bool   // the channel is closed, and the pool is off the count of live
 	done      chan struct{} // closed when the last worker has left
 
-	_       [64]byte     // the fields above are hardly ever written, those below are
-	live    atomic.Int32 // workers, and one for the pool until the channel is closed
-	waiting atomic.Int32 // callers that wait for a place
-	typical atomic.Int64 // moving average of the time of a task in ns, 0 when unknown
+	_       [64]byte      // the fields above are hardly ever written, those below are
+	live    atomic.Int32  // workers, and one for the pool until the channel is closed
+	waiting atomic.Int32  // callers that wait for a place
+	typical clock.Average // the time of a task
 }
 
 // task is a place in the queue: two words, because a channel copies its elements under its lock. What a task needs
@@ -125,7 +125,7 @@ func (p *Pool) add(ctx context.Context, t task) error {
 	if p.closed.Load() {
 		return p.refuse(&ClosedError{Name: p.name})
 	}
-	if n%sampled == 1 || p.typical.Load() >= slowTask {
+	if n%sampled == 1 || p.typical.Get() >= slowTask {
 		t = p.timed(ctx, t)
 	}
 	select {
@@ -191,7 +191,7 @@ func (p *Pool) refuse(err error) error {
 func (p *Pool) full(cause error) *FullError {
 	queue := cap(p.tasks)
 	rounds := max(float64(queue)/float64(p.workers), 1)
-	wait := min(float64(p.typical.Load())*rounds, float64(maxHint))
+	wait := min(float64(p.typical.Get())*rounds, float64(maxHint))
 	return &FullError{Name: p.name, Workers: int(p.workers), Queue: queue, Wait: time.Duration(wait), Cause: cause}
 }
 

@@ -46,7 +46,7 @@ func (p *Pool) Stats() Stats {
 		Cancelled: p.ended.Total(wordCancelled),
 		Rejected:  p.ended.Total(wordRejected),
 		Dropped:   p.ended.Total(wordDropped),
-		Typical:   time.Duration(p.typical.Load()),
+		Typical:   p.typical.Get(),
 	}
 }
 

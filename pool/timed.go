@@ -10,7 +10,7 @@ import (
 // readings of the clock cost more than a small task. If tasks typically take slowTask or longer, all are timed.
 const (
 	sampled  = 256
-	slowTask = int64(20 * time.Microsecond)
+	slowTask = 20 * time.Microsecond
 )
 
 // timedTask is a task whose times are taken.
@@ -33,22 +33,9 @@ func (t *timedTask) run(p *Pool) {
 	began := p.clock.Now()
 	p.waits.Record(t.ctx, 0, time.Duration(began-t.came))
 	t.task.run(p)
-	took := p.clock.Now() - began
-	p.runs.Record(t.ctx, 0, time.Duration(took))
-	p.took(took)
+	took := time.Duration(p.clock.Now() - began)
+	p.runs.Record(t.ctx, 0, took)
+	p.typical.Add(took)
 	*t = timedTask{}
 	timedTasks.Put(t)
-}
-
-// averageShift makes each timed task weigh an eighth of the average.
-const averageShift = 3
-
-// took moves the average time of a task towards d. Two workers that do so at once may lose one of both, which does an
-// average no harm.
-func (p *Pool) took(d int64) {
-	d = max(d, 1)
-	if old := p.typical.Load(); old != 0 {
-		d = max(old+(d-old)>>averageShift, 1)
-	}
-	p.typical.Store(d)
 }

@@ -85,9 +85,9 @@ func (c *call) decide(ctx context.Context, err error) (wait time.Duration, stop 
 // attemptTime is how long the next attempt will typically take, 0 if unknown.
 func (p *Policy) attemptTime() time.Duration {
 	if p.plain {
-		return p.typical.get()
+		return p.typical.Get()
 	}
-	return min(p.typical.get(), p.timeout)
+	return min(p.typical.Get(), p.timeout)
 }
 
 // sleep waits, and returns the context's error if that is over first.
@@ -127,7 +127,7 @@ func (p *Policy) retry(ctx context.Context, fn func(context.Context) error, n in
 	}
 	begun := p.clock.Now()
 	err := fn(ctx)
-	p.typical.add(time.Duration(p.clock.Now() - begun))
+	p.typical.Add(time.Duration(p.clock.Now() - begun))
 	if err != nil {
 		span.SetStatus(codes.Error, "")
 	}

@@ -27,9 +27,15 @@ type Policy struct {
 	retryable   func(error) bool
 	onRetry     func(context.Context, Event)
 	clock       clock.Clock
-	typical     *estimate
+	typical     *attemptTimes
 	delays      *telemetry.Histogram
 	tracer      trace.Tracer
+}
+
+// attemptTimes is how long attempts typically take, on a cache line of its own: those of the policy are only read.
+type attemptTimes struct {
+	clock.Average
+	_ [56]byte
 }
 
 // New returns a Policy, or all faults of o joined.
@@ -49,7 +55,7 @@ func New(o Options) (*Policy, error) {
 		retryable:   o.Retryable,
 		onRetry:     o.OnRetry,
 		clock:       clock.New(),
-		typical:     new(estimate),
+		typical:     new(attemptTimes),
 		tracer:      telemetry.NewTracer(o.TracerProvider, ScopeName),
 	}
 	if p.name == "" {
@@ -139,7 +145,7 @@ func (p *Policy) first(ctx context.Context, fn func(context.Context) error, samp
 	}
 	begun := p.clock.Now()
 	err := fn(ctx)
-	p.typical.add(time.Duration(p.clock.Now() - begun))
+	p.typical.Add(time.Duration(p.clock.Now() - begun))
 	return err
 }
 

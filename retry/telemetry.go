@@ -89,6 +89,6 @@ func (p *Policy) Stats() Stats {
 		Deadline:       p.cell.Total(wordDeadline),
 		Cancelled:      p.cell.Total(wordCancelled),
 		Retries:        p.cell.Total(wordRetries),
-		TypicalAttempt: p.typical.get(),
+		TypicalAttempt: p.typical.Get(),
 	}
 }

@@ -102,7 +102,7 @@ func (b *Bulkhead) refuse(ctx context.Context, inflight uint64) error {
 		Name:     b.name,
 		Limit:    int(b.slots.limit),
 		InFlight: int(inflight),
-		Wait:     time.Duration(b.slots.typical.Load()),
+		Wait:     b.slots.typical.Get(),
 	}
 }
 
@@ -130,6 +130,6 @@ func (b *Bulkhead) Stats() Stats {
 		Accepted:  s.accepted(),
 		Rejected:  s.Total(wordRejected),
 		Cancelled: s.Total(wordCancelled),
-		Typical:   time.Duration(s.typical.Load()),
+		Typical:   s.typical.Get(),
 	}
 }

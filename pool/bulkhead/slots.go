@@ -21,7 +21,7 @@ const (
 
 // slowCall is the typical time from which on all calls are timed: two readings of the clock cost more than the rest of
 // the bulkhead, but nothing beside a slow call.
-const slowCall = int64(20 * time.Microsecond)
+const slowCall = 20 * time.Microsecond
 
 // unsampled stands for the begin of a call whose time is not taken.
 const unsampled = math.MinInt64
@@ -45,7 +45,7 @@ const unsampled = math.MinInt64
 type slots struct {
 	word    atomic.Uint64
 	carried atomic.Int64
-	typical atomic.Int64 // moving average of the time of a call in ns, 0 when unknown
+	typical clock.Average // the time of a call
 	limit   uint64
 	clock   clock.Clock
 	refused *telemetry.Cell // words: rejected, cancelled
@@ -62,7 +62,7 @@ func (s *slots) enter() (began int64, inflight uint64, ok bool) {
 		if !s.word.CompareAndSwap(v, v+acceptedOne+1) {
 			continue
 		}
-		if v&sampleMask == 0 || s.typical.Load() >= slowCall {
+		if v&sampleMask == 0 || s.typical.Get() >= slowCall {
 			return s.begin(v), 0, true
 		}
 		return unsampled, 0, true
@@ -84,21 +84,9 @@ func (s *slots) begin(v uint64) int64 {
 // leave gives a slot back.
 func (s *slots) leave(began int64) {
 	if began != unsampled {
-		s.took(s.clock.Now() - began)
+		s.typical.Add(time.Duration(s.clock.Now() - began))
 	}
 	s.word.Add(^uint64(0))
-}
-
-// averageShift makes each measured call weigh an eighth of the average.
-const averageShift = 3
-
-// took moves the average towards d. Two calls that do so at once may lose one of both, which does an average no harm.
-func (s *slots) took(d int64) {
-	d = max(d, 1)
-	if old := s.typical.Load(); old != 0 {
-		d = max(old+(d-old)>>averageShift, 1)
-	}
-	s.typical.Store(d)
 }
 
 func (s *slots) inflight() int64 { return int64(s.word.Load() & inflightMask) }
