@@ -203,7 +203,9 @@ func (s *shard[K]) sweep(now uint64) (freed int64) {
 		if s.seen == len(s.places) {
 			s.notUntil = s.earliest
 			s.seen, s.earliest = 0, math.MaxUint64
-			break
+			if freed > 0 || now < s.notUntil {
+				break
+			}
 		}
 	}
 	return freed
