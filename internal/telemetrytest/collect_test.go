@@ -114,8 +114,8 @@ func rows(t *testing.T, points []point) []row {
 			t.Errorf("a series of %s has no %s", p.instrument, nameKey)
 		}
 		for _, a := range p.attributes.ToSlice() {
-			if a.Key != nameKey && !slices.Contains(values[r][string(a.Key)], a.Value.Emit()) {
-				values[r][string(a.Key)] = append(values[r][string(a.Key)], a.Value.Emit())
+			if a.Key != nameKey && !slices.Contains(values[r][string(a.Key)], a.Value.String()) {
+				values[r][string(a.Key)] = append(values[r][string(a.Key)], a.Value.String())
 			}
 		}
 	}
