@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // telemetryCases run the hot path of each block with its counters and without.
@@ -30,7 +31,25 @@ const twinPeer = "nocounters"
 // that are nearly the same.
 const twinRounds = 3
 
-// twinCase runs a hot path in two children: this program as it is, and one built without counters.
+// teamSize is how many children stand for each build.
+const teamSize = 3
+
+// team is several racers that take turns as one. Two processes of one program differ by more than counters cost: in
+// where their memory lies, and in the habits that their schedulers fall into. A median over a few of them differs less.
+type team struct {
+	racers []racer
+	turn   int
+}
+
+func (t *team) next() racer {
+	t.turn++
+	return t.racers[t.turn%len(t.racers)]
+}
+
+func (t *team) run(m mode, n int) (time.Duration, error) { return t.next().run(m, n) }
+func (t *team) allocs() (float64, error)                 { return t.next().allocs() }
+
+// twinCase runs a hot path in children of two kinds: this program as it is, and one built without counters.
 func (m *measurement) twinCase(ctx context.Context, b block, c benchCase) (err error) {
 	if m.twins == nil {
 		if m.twins, err = buildTwins(ctx); err != nil {
@@ -40,12 +59,16 @@ func (m *measurement) twinCase(ctx context.Context, b block, c benchCase) (err e
 	m.settings(settings{b.name + "/" + c.name, twinPeer, "", "the same code with internal/telemetry's counters doing nothing"})
 	var racers []racer
 	for _, binary := range []string{m.twins.counting, m.twins.silent} {
-		child, err := startChild(ctx, binary, c.twin)
-		if err != nil {
-			return err
+		t := new(team)
+		for range teamSize {
+			child, err := startChild(ctx, binary, c.twin)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, child.stop()) }()
+			t.racers = append(t.racers, child)
 		}
-		defer func() { err = errors.Join(err, child.stop()) }()
-		racers = append(racers, child)
+		racers = append(racers, t)
 	}
 	few := m.plan
 	m.plan.rounds *= twinRounds
