@@ -45,8 +45,9 @@ test-plain: # All tests of all modules without the race detector: some count all
 	@for m in $(MODULES); do $(GOTEST) $(CURDIR)/$$m -timeout 5m ./... || exit; done
 
 .PHONY: test-long
-test-long: ## Run the tests again and again: on 1, 2 and 4 cores, properties with many more cases
+test-long: ## Run the tests again and again: on 1, 2 and 4 cores, properties with many more cases; throughput
 	@$(SETUP)
+	$(GOTEST) $(CURDIR)/examples -tags long -run BareHandler -count 1 -v ./...
 	CGO_ENABLED=1 $(GOTEST) $(CURDIR) -race -timeout 20m -count 3 -cpu 1,2,4 ./...
 	@rapid=$$(go list -f '{{range .TestImports}}{{if eq . "pgregory.net/rapid"}}{{$$.ImportPath}}{{end}}{{end}} {{range .XTestImports}}{{if eq . "pgregory.net/rapid"}}{{$$.ImportPath}}{{end}}{{end}}' ./...); \
 	if [ -n "$$(echo $$rapid)" ]; then $(GOTEST) $(CURDIR) -timeout 20m -count 1 $$rapid -rapid.checks=5000; fi
