@@ -41,7 +41,7 @@ test: ## Run the tests with the race detector, after setting up what they need
 	go vet ./...
 
 .PHONY: test-plain
-test-plain: # All tests of all modules without the race detector: some count allocations, or throughput
+test-plain: # All tests of all modules without the race detector: some count allocations
 	@for m in $(MODULES); do $(GOTEST) $(CURDIR)/$$m -timeout 5m ./... || exit; done
 
 .PHONY: test-long
