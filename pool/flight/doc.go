@@ -9,7 +9,7 @@
 // Use a [Group] when many callers ask at once for what costs much to get, and the answer may be as old as the moment
 // the load began. Use golang.org/x/sync/singleflight when no caller ever leaves, keys are strings, and an untyped
 // answer does. Use the cache of this module when the answer may be used again after the load has ended: a Group keeps
-// nothing. Use package batch when the calls differ in their keys and the source answers many keys at once.
+// nothing.
 //
 // Use [Group.Do] unless you have to know who began the load: then [Group.DoShared]. Use [Group.Go] to have something
 // loaded that nobody waits for, such as a refresh of what is still good. Use [Group.Forget] when what a load in flight
