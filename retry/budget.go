@@ -127,7 +127,7 @@ func newBudget(o BudgetOptions) *Budget {
 
 // BudgetStats is a snapshot of a [Budget].
 type BudgetStats struct {
-	Name      string
+	Name      string  // as in BudgetOptions; empty for NoBudget
 	Unlimited bool    // it is NoBudget; the other fields are 0
 	Available float64 // retries that could go out now
 	Calls     int64   // calls that have earned

@@ -61,9 +61,9 @@ type Error struct {
 	Policy   string        // Name of the policy
 	Attempts int           // attempts that were made, at least 1
 	Waited   time.Duration // time spent waiting between attempts
-	Reason   Reason
-	Last     error   // of the last attempt, as the work gave it
-	History  []error // of the last MaxHistory attempts, oldest first; its last entry is Last
+	Reason   Reason        // why it stopped
+	Last     error         // of the last attempt, as the work gave it
+	History  []error       // of the last MaxHistory attempts, oldest first; its last entry is Last
 
 	refused bool
 }

@@ -63,7 +63,7 @@ func (p *Policy) observe(m *telemetry.Meter) {
 // Stats is a snapshot of a [Policy]'s counters since it was made. A call in progress is in none of the outcomes, and
 // neither is one whose work panicked or ended its goroutine.
 type Stats struct {
-	Name string
+	Name string // as in Options, "default" if that was empty
 
 	FirstTry  int64 // succeeded at the first attempt
 	Recovered int64 // succeeded at a later one

@@ -12,7 +12,7 @@ import (
 // [retry.Error] that ends an exchange whose context is over has it as Last. In any other case the caller gets the answer
 // itself.
 type StatusError struct {
-	StatusCode int
+	StatusCode int           // of the answer
 	Wait       time.Duration // what Retry-After asks for, 0 if nothing
 }
 
