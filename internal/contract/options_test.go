@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -264,6 +265,10 @@ func told(t *testing.T, err error, field string, value any) {
 		case int, float64, time.Duration:
 			if !strings.Contains(fault, fmt.Sprint(value)) && !reflect.ValueOf(value).IsZero() {
 				t.Errorf("%s: the value %v is not in %q", field, value, line)
+			}
+		case string:
+			if !strings.Contains(fault, strconv.Quote(value)) {
+				t.Errorf("%s: the value %q is not in %q", field, value, line)
 			}
 		}
 		return
