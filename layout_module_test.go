@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// What the root go.mod may require. All of it is lifted into the build of every user, so that the list is short and each
-// entry is an entry in docs/decisions.md.
+// What the root go.mod may require. All of it is lifted into the build of every user, so that the list is short, and what
+// joins it needs an entry in docs/decisions.md.
 var (
 	engineModule = "github.com/maypok86/otter/v2" // for cache alone
 
