@@ -82,12 +82,13 @@ func (o *observability) shutdown(limit time.Duration) error {
 func (svc *service) traced(pattern string, next http.Handler) http.Handler {
 	tracer := svc.traces.Tracer(scopeName)
 	opts := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)}
+	name := "GET " + pattern
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		if r.Header["Traceparent"] != nil {
 			ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
 		}
-		ctx, span := tracer.Start(ctx, "GET "+pattern, opts...)
+		ctx, span := tracer.Start(ctx, name, opts...)
 		defer span.End()
 		if !span.IsRecording() {
 			next.ServeHTTP(w, r.WithContext(ctx))
