@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"maps"
 	"math/big"
 	"net"
@@ -52,7 +53,11 @@ func serveTestUpstream(kind string) {
 	server := &http.Server{Handler: u, ReadHeaderTimeout: 5 * time.Second}
 	switch kind {
 	case "bare":
-		server.Handler = bareHandler(os.Getenv(bareAnswerEnv))
+		s, err := parse(nil, io.Discard)
+		if err != nil {
+			panic(err)
+		}
+		server = newServer(bareHandler(os.Getenv(bareAnswerEnv)), s) // the same server: what is compared is the handlers
 	case "close":
 		server.SetKeepAlivesEnabled(false)
 	case "tls":
