@@ -62,7 +62,7 @@ func (g Gauge) Words() int { return max(1, len(g.Series)) }
 func Observe[T any](m *Meter, owner *T, source Source, counters ...Counter) {
 	first := 0
 	for _, c := range counters {
-		m.attach(onCollected(owner), m.registry.counter(c), c.Series, &attachment{first: first, total: strong(source)})
+		attach(m, owner, m.registry.counter(c), c.Series, &attachment{first: first, total: strong(source)})
 		first += c.Words()
 	}
 }
@@ -79,7 +79,7 @@ func ObserveGauges[T any](m *Meter, owner *T, read func(owner *T, word int) int6
 	}
 	first := 0
 	for _, g := range gauges {
-		m.attach(onCollected(owner), m.registry.gauge(g), g.Series, &attachment{first: first, total: total})
+		attach(m, owner, m.registry.gauge(g), g.Series, &attachment{first: first, total: total})
 		first += g.Words()
 	}
 }
@@ -88,16 +88,10 @@ func strong(source Source) func(int) (int64, bool) {
 	return func(word int) (int64, bool) { return source.Total(word), true }
 }
 
-// onCollected returns a function that has an attachment detached once the owner is collected.
-func onCollected[T any](owner *T) func(f *family, a *attachment) {
-	return func(f *family, a *attachment) {
-		runtime.AddCleanup(owner, func(a *attachment) { f.detach(a) }, a)
-	}
-}
-
-func (m *Meter) attach(onCleanup func(*family, *attachment), f *family, series [][]attribute.KeyValue, a *attachment) {
+// attach ties a to the series of f until the owner is collected.
+func attach[T any](m *Meter, owner *T, f *family, series [][]attribute.KeyValue, a *attachment) {
 	f.attach(a, m.name, orOne(series))
-	onCleanup(f, a)
+	runtime.AddCleanup(owner, f.detach, a)
 }
 
 // registries hold what must outlive every block, by provider and scope. A provider is a process-wide thing, so an
