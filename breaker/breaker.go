@@ -2,7 +2,6 @@ package breaker
 
 import (
 	"context"
-	"math"
 	"sync"
 	"sync/atomic"
 
@@ -18,32 +17,33 @@ import (
 // The state is one word:
 //
 //	bits 63–26  generation: the number of transitions so far
-//	bits 25–2   0; in a permit's ticket, the serial of a probe
+//	bits 25–7   0; bits 25–2 of a permit's ticket are the serial of a probe
+//	bit 6       calls that are out are counted: a breaker of a Keyed
+//	bit 5       ramping
+//	bits 4–2    mode
 //	bits 1–0    state
 //
-// It changes under mu only. A permit holds the word that it was given under, and its outcome counts only while the
-// breaker's word is the same. A closed breaker's calls read the word, twice, and count in the window of tally; they take
-// no lock unless the window says that the breaker is due to open. A refusal reads the word, refuseUntil, the clock and
-// refusal. Everything else takes mu, which is never held while code of the user runs.
+// It changes under mu only. A permit holds the generation that it was given in, and its outcome counts only while the
+// breaker is in the same. A normal, closed breaker has nothing in the lower bits, so its calls look at the word once to
+// be let out and once to be counted, in the window of tally; they take no lock unless the window says that the breaker
+// is due to open. A refusal reads the word, refuseUntil, the clock and refusal, and a call during a ramp the word,
+// until, the clock and credit. Everything else takes mu, which is never held while code of the user runs.
 type Breaker struct {
 	word        atomic.Uint64
 	refuseUntil atomic.Int64              // no lock is needed to refuse before this clock reading
 	refusal     atomic.Pointer[OpenError] // of the latest state that refuses; set before refuseUntil
+	until       atomic.Int64              // end of an opening or of a ramp; changed under mu
+	credit      atomic.Uint32             // of a ramp: 1024ths of a call
+	used        atomic.Bool               // in a Keyed: asked for since the last look for one to drop
 	set         *settings
 	tally       *tally
 	notify      func(Transition)
-	keyed       bool        // calls that are out are counted
-	used        atomic.Bool // in a Keyed: asked for since the last look for one to drop
 
-	mu       sync.Mutex // guards all below, and changes of word, refuseUntil and refusal
-	until    int64      // end of an opening
-	probes   []probe    // while half-open
-	out      int32      // places taken
-	ok       int32      // results of this half-open generation
-	failed   int32
-	openings int32  // in a row, without a closing between them
-	serial   uint32 // of the latest probe
-	news     *news  // nil when there are none
+	mu       sync.Mutex // guards all below, and changes of word, refuseUntil, refusal and until
+	openings int32      // in a row, without a closing between them that lasted longer than its ramp
+	serial   uint32     // of the latest probe
+	trial    *trial     // nil unless half-open
+	news     *news      // nil when there are none
 }
 
 // New returns a closed breaker. All faults of o are reported at once.
@@ -53,10 +53,10 @@ func New(o Options) (*Breaker, error) {
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
-	b := newBreaker(o.settings(), o.OnStateChange)
-	b.tally.refusals = telemetry.NewCell(1)
-	observe(o.MeterProvider, o.Name, b, b.tally, func(b *Breaker, state State) int64 {
-		if b.peek() == state {
+	b := newBreaker(o.settings(), o.Mode, o.OnStateChange)
+	b.tally.refusals = telemetry.NewCell(refusalWords)
+	observe(o.MeterProvider, o.Name, b, b.tally, func(b *Breaker, counts func(State, Mode) bool) int64 {
+		if counts(b.peek()) {
 			return 1
 		}
 		return 0
@@ -64,10 +64,11 @@ func New(o Options) (*Breaker, error) {
 	return b, nil
 }
 
-func newBreaker(set *settings, notify func(Transition)) *Breaker {
+func newBreaker(set *settings, mode Mode, notify func(Transition)) *Breaker {
 	b := &Breaker{set: set, tally: &tally{}, notify: notify}
-	b.tally.init(set.span, set.clock.Now())
-	b.refuseUntil.Store(math.MinInt64)
+	now := set.clock.Now()
+	b.tally.init(set.span, now)
+	b.enter(0, mode.forces(Closed), mode, now, 0)
 	return b
 }
 
@@ -79,7 +80,7 @@ func (b *Breaker) Do(ctx context.Context, fn func(context.Context) error) error 
 		return err
 	}
 	word := b.word.Load()
-	if stateOf(word) != Closed || b.keyed {
+	if word&plainMask != 0 {
 		var err error
 		if word, err = b.admit(ctx, word); err != nil {
 			return err
@@ -100,7 +101,7 @@ func DoValue[V any](ctx context.Context, b *Breaker, fn func(context.Context) (V
 		return zero, err
 	}
 	word := b.word.Load()
-	if stateOf(word) != Closed || b.keyed {
+	if word&plainMask != 0 {
 		var err error
 		if word, err = b.admit(ctx, word); err != nil {
 			return zero, err
@@ -121,7 +122,7 @@ func (b *Breaker) Allow(ctx context.Context) (Permit, error) {
 		return Permit{}, err
 	}
 	word := b.word.Load()
-	if stateOf(word) != Closed || b.keyed {
+	if word&plainMask != 0 {
 		var err error
 		if word, err = b.admit(ctx, word); err != nil {
 			return Permit{}, err
@@ -130,31 +131,41 @@ func (b *Breaker) Allow(ctx context.Context) (Permit, error) {
 	return Permit{b: b, ctx: ctx, ticket: word | calling}, nil
 }
 
-// admit decides about a call that is not simply let out. It returns the ticket without a phase, or refuses.
+// admit decides about a call that is not simply let out. It returns its ticket, or refuses.
 func (b *Breaker) admit(ctx context.Context, word uint64) (ticket uint64, err error) {
-	allowed := stateOf(word) == Closed
-	if !allowed {
+	ticket, allowed := ticketOf(word, 0), true
+	if word&(stateMask|rampFlag) != 0 {
 		now := b.set.clock.Now()
-		if now >= b.refuseUntil.Load() {
-			word, allowed = b.admitLocked(ctx, now)
+		switch {
+		case stateOf(word) == Closed && now < b.until.Load():
+			allowed = b.inShare(now)
+		case stateOf(word) != Closed && now < b.refuseUntil.Load():
+			allowed = false
+		default:
+			ticket, allowed = b.admitLocked(ctx, now)
 		}
 	}
-	if allowed {
-		if b.keyed {
+	switch {
+	case allowed:
+		if b.set.keyed {
 			b.tally.out.Add(1)
 		}
-		return word, nil
+		return ticket, nil
+	case modeOf(word).spares(ctx):
+		b.turnedAway(ctx, wordSpared, "joist.breaker.spared")
+		return spent, nil
 	}
-	if b.tally.refusals != nil {
-		b.tally.refusals.Add(0, 1)
-	} else {
-		b.tally.refused.Add(1)
-	}
+	return 0, b.turnedAway(ctx, wordRefused, "joist.breaker.refused")
+}
+
+// turnedAway counts and tells that the breaker refused a call, or would have but for its mode. It returns the refusal.
+func (b *Breaker) turnedAway(ctx context.Context, word int, event string) *OpenError {
+	b.tally.turnAway(word)
 	refusal := b.refusal.Load()
 	if trace.SpanFromContext(ctx).IsRecording() {
-		telemetry.Event(ctx, "joist.breaker.refused", b.set.name, stateKey.String(refusal.State.String()))
+		telemetry.Event(ctx, event, b.set.name, stateKey.String(refusal.State.String()))
 	}
-	return 0, refusal
+	return refusal
 }
 
 // admitLocked makes the transitions that are due, and decides by the state that it finds then.
@@ -162,19 +173,18 @@ func (b *Breaker) admitLocked(ctx context.Context, now int64) (ticket uint64, al
 	b.mu.Lock()
 	b.settle(now)
 	word := b.word.Load()
+	var serial uint32
 	switch stateOf(word) {
 	case Closed:
-		ticket, allowed = word, true
+		allowed = word&rampFlag == 0 || b.inShare(now)
 	case HalfOpen:
-		var serial uint64
-		serial, allowed = b.takeProbe(now) // 0 if there is no place
-		ticket = word&^stateMask | serial<<stateBits
+		serial, allowed = b.takeProbe(now)
 	}
+	ticket = ticketOf(word, serial)
 	told := false
 	defer func() {
-		p := Permit{b: b, ctx: ctx, ticket: ticket | calling}
-		if !told && p.serial() != 0 { // the listener panicked or exited the goroutine: this probe is not going out
-			b.endProbe(&p, ignored)
+		if !told && serial != 0 { // the listener panicked or exited the goroutine: this probe is not going out
+			b.endProbe(&Permit{b: b, ctx: ctx, ticket: ticket}, ignored)
 		}
 	}()
 	b.leave(ctx)
@@ -183,9 +193,9 @@ func (b *Breaker) admitLocked(ctx context.Context, now int64) (ticket uint64, al
 }
 
 // State returns the state now, without a call: a breaker whose opening ran out is half-open, and one whose probes hang
-// has reclaimed them.
+// has reclaimed them. What a state means for a call depends on the mode, too: see [Mode]. A breaker that ramps is closed.
 func (b *Breaker) State() State {
-	if state := stateOf(b.word.Load()); state == Closed {
+	if stateOf(b.word.Load()) == Closed {
 		return Closed
 	}
 	b.mu.Lock()
@@ -195,14 +205,16 @@ func (b *Breaker) State() State {
 	return state
 }
 
-// peek is State without telling the listener, which learns from the next call.
-func (b *Breaker) peek() State {
-	if stateOf(b.word.Load()) == Closed {
-		return Closed
+// peek is State and Mode without telling the listener, which learns from the next call.
+func (b *Breaker) peek() (State, Mode) {
+	word := b.word.Load()
+	if stateOf(word) == Closed {
+		return Closed, modeOf(word)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.settle(b.set.clock.Now())
 	b.queue()
-	return stateOf(b.word.Load())
+	word = b.word.Load()
+	return stateOf(word), modeOf(word)
 }

@@ -33,8 +33,8 @@ type KeyedOptions[K comparable] struct {
 // Keyed holds a breaker per key: per host, shard or tenant. It is made with [NewKeyed] and safe for concurrent use.
 //
 // It never holds more than MaxKeys breakers. When a new key finds it full, a closed breaker without a call out is
-// dropped, one that was not asked for lately if there is one. Breakers that are not closed or have a call out are never
-// dropped; when no other is found, new keys share one more breaker, the overflow. A search looks at 128 breakers at most
+// dropped, one that was not asked for lately if there is one. Breakers that are not closed, have a call out, or were given
+// a mode of their own are never dropped; when no other is found, new keys share one more breaker, the overflow. A search looks at 128 breakers at most
 // and goes on where the last one ended.
 type Keyed[K comparable] struct {
 	set    *settings
@@ -51,6 +51,8 @@ type Keyed[K comparable] struct {
 	ring    []seat[K] // the same breakers, in the order of the search
 	hand    int       // where the search goes on
 	dropped int64
+
+	mode atomic.Uint32 // a Mode: that of new breakers
 }
 
 type seat[K comparable] struct {
@@ -77,7 +79,9 @@ func NewKeyed[K comparable](o KeyedOptions[K]) (*Keyed[K], error) {
 	if k.max == 0 {
 		k.max = DefaultMaxKeys
 	}
-	k.overflow = k.newBreaker(k.notify)
+	k.set.keyed = true
+	k.mode.Store(uint32(o.Mode))
+	k.overflow = newBreaker(k.set, o.Mode, k.notify)
 	k.ledger.overflow = k.overflow.tally
 	observe(o.MeterProvider, o.Name, k, k.ledger, (*Keyed[K]).count)
 	return k, nil
@@ -119,7 +123,7 @@ func (k *Keyed[K]) create(key K) *Breaker {
 		k.ring = append(k.ring, seat[K]{})
 	}
 	key = ownKey(key)
-	b := k.newBreaker(k.listener(key))
+	b := newBreaker(k.set, k.Mode(), k.listener(key))
 	b.used.Store(true) // its first call has still to begin
 	k.ledger.seat(place, k.ring[place].breaker, b)
 	k.ring[place] = seat[K]{key, b}
@@ -134,7 +138,7 @@ func (k *Keyed[K]) vacate() int {
 		place := k.hand
 		k.hand = (k.hand + 1) % len(k.ring)
 		s := k.ring[place]
-		if s.breaker.used.Swap(false) || !s.breaker.idle() {
+		if s.breaker.used.Swap(false) || !s.breaker.idle(k.Mode()) {
 			continue
 		}
 		delete(k.byKey, s.key)
@@ -144,9 +148,10 @@ func (k *Keyed[K]) vacate() int {
 	return -1
 }
 
-// idle reports whether the breaker is closed and has no call out.
-func (b *Breaker) idle() bool {
-	return stateOf(b.word.Load()) == Closed && b.tally.out.Load() == 0
+// idle reports whether the breaker is closed, has no call out, and no mode of its own.
+func (b *Breaker) idle(mode Mode) bool {
+	word := b.word.Load()
+	return stateOf(word) == Closed && modeOf(word) == mode && b.tally.out.Load() == 0
 }
 
 func (k *Keyed[K]) listener(key K) func(Transition) {
@@ -161,19 +166,34 @@ func (k *Keyed[K]) listener(key K) func(Transition) {
 	}
 }
 
-func (k *Keyed[K]) newBreaker(notify func(Transition)) *Breaker {
-	b := newBreaker(k.set, notify)
-	b.keyed = true
-	return b
+// Mode returns the mode of new breakers, which is that of all unless one was given its own.
+func (k *Keyed[K]) Mode() Mode { return Mode(k.mode.Load()) }
+
+// SetMode changes the mode of all breakers, as [Breaker.SetMode] does for one, and of those that are made later. A mode
+// that was set for a single key is lost; set it again afterwards. Of two concurrent calls the later one wins, for
+// all keys. It panics if m is none of the constants of this package.
+func (k *Keyed[K]) SetMode(m Mode) {
+	m.mustBeKnown()
+	k.mode.Store(uint32(m))
+	// Who is made from here on has the new mode. Those before are in the ring, once the lock is free.
+	k.mu.RLock()
+	breakers := make([]*Breaker, 0, len(k.ring)+1)
+	for _, s := range k.ring {
+		breakers = append(breakers, s.breaker)
+	}
+	k.mu.RUnlock()
+	for _, b := range append(breakers, k.overflow) {
+		b.setMode(k.Mode)
+	}
 }
 
-// count returns how many breakers are in a state.
-func (k *Keyed[K]) count(state State) int64 {
+// count returns how many breakers count.
+func (k *Keyed[K]) count(counts func(State, Mode) bool) int64 {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	var n int64
 	for _, s := range k.ring {
-		if s.breaker.peek() == state {
+		if counts(s.breaker.peek()) {
 			n++
 		}
 	}
@@ -184,9 +204,13 @@ func (k *Keyed[K]) count(state State) int64 {
 type KeyedStats struct {
 	// Closed, Open and HalfOpen count the breakers by state. The overflow breaker is not among them.
 	Closed, Open, HalfOpen int
-	// Successes, Failures, Ignored and Refused count the calls of all breakers since construction, those of dropped ones
-	// and of the overflow breaker included.
-	Successes, Failures, Ignored, Refused int64
+	// Mode is that of new breakers.
+	Mode Mode
+	// OwnMode counts the breakers whose mode is another.
+	OwnMode int
+	// Successes, Failures, Ignored, Refused and Spared count the calls of all breakers since construction, those of dropped
+	// ones and of the overflow breaker included.
+	Successes, Failures, Ignored, Refused, Spared int64
 	// Dropped counts the breakers that made room for others.
 	Dropped int64
 	// Overflowed counts how often For returned the overflow breaker.
@@ -196,15 +220,28 @@ type KeyedStats struct {
 // Stats returns a snapshot. It looks at every breaker.
 func (k *Keyed[K]) Stats() KeyedStats {
 	s := KeyedStats{
-		Closed:     int(k.count(Closed)),
-		Open:       int(k.count(Open)),
-		HalfOpen:   int(k.count(HalfOpen)),
+		Mode:       k.Mode(),
 		Successes:  k.ledger.Total(wordSuccess),
 		Failures:   k.ledger.Total(wordFailure),
 		Ignored:    k.ledger.Total(wordIgnored),
 		Refused:    k.ledger.Total(wordRefused),
+		Spared:     k.ledger.Total(wordSpared),
 		Overflowed: k.overflowed.Load(),
 	}
+	k.count(func(state State, mode Mode) bool {
+		switch state {
+		case Closed:
+			s.Closed++
+		case Open:
+			s.Open++
+		case HalfOpen:
+			s.HalfOpen++
+		}
+		if mode != s.Mode {
+			s.OwnMode++
+		}
+		return true
+	})
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	s.Dropped = k.dropped

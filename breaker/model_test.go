@@ -297,6 +297,8 @@ func (m *model) stats() breaker.Stats {
 	s.State = m.state
 	calls, failures := m.window()
 	switch m.state {
+	case breaker.Closed:
+		s.Share = 1
 	case breaker.Open:
 		s.RetryAfter = m.until - m.now
 	case breaker.HalfOpen:

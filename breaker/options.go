@@ -29,6 +29,7 @@ const (
 	maxWindow   = 24 * time.Hour
 	maxMinCalls = 1_000_000
 	maxProbes   = 1000
+	maxRamp     = 24 * time.Hour
 )
 
 // Window says over which calls a closed breaker computes its ratio. The zero Window is Last(DefaultWindow).
@@ -71,6 +72,16 @@ type Options struct {
 	// go out in its place. 0 is 10 s.
 	ProbeTimeout time.Duration
 
+	// Ramp is how long a breaker that closes takes to let all calls through, up to 24 h. 0 is not at all: it lets them all
+	// through at once. The share that is let through is the part of Ramp that has passed, but at least a tenth; it rises in
+	// steps of 1/1024. The calls are taken evenly, not at random: at a share of a quarter each fourth, and the first. The
+	// others are refused with an [*OpenError] whose State is Closed. A breaker that ramps counts and opens as a closed one
+	// does, and the opening that follows is longer than the one before, for a recovery ends with the ramp.
+	Ramp time.Duration
+
+	// Mode is the mode to begin in. The zero Mode is [Normal]. See [Breaker.SetMode].
+	Mode Mode
+
 	// IsFailure says whether an error counts as a failure; one that does not is a success. nil: every error is a failure.
 	// It is not asked about nil, refusals, errors marked with [Ignore], the caller's own cancellation, and deadlines.
 	// It runs on the caller's goroutine, outside every lock.
@@ -100,6 +111,8 @@ type settings struct {
 	maxOpenFor   time.Duration
 	probes       int
 	probeTimeout int64
+	ramp         time.Duration
+	keyed        bool // of a Keyed: calls that are out are counted
 	isFailure    func(error) bool
 }
 
@@ -116,6 +129,8 @@ func (o *Options) check(f *options.Faults) {
 		"must not be below OpenFor (0 is the default)")
 	f.Require(o.Probes >= 0 && o.Probes <= maxProbes, "Probes", o.Probes, "must be from 1 to 1000 (0 is the default)")
 	f.Require(o.ProbeTimeout >= 0, "ProbeTimeout", o.ProbeTimeout, "must be positive (0 is the default)")
+	f.Require(o.Ramp >= 0 && o.Ramp <= maxRamp, "Ramp", o.Ramp, "must be from 0 to 24h")
+	f.Require(o.Mode < modes, "Mode", uint8(o.Mode), "must be one of the constants of this package")
 }
 
 // settings fills in the defaults of valid options.
@@ -131,6 +146,7 @@ func (o *Options) settings() *settings {
 		maxOpenFor:   cmp.Or(o.MaxOpenFor, max(DefaultMaxOpenFor, openFor)),
 		probes:       cmp.Or(o.Probes, DefaultProbes),
 		probeTimeout: int64(cmp.Or(o.ProbeTimeout, DefaultProbeTimeout)),
+		ramp:         o.Ramp,
 		isFailure:    o.IsFailure,
 	}
 }

@@ -20,6 +20,8 @@ func TestNewReportsEveryFaultAtOnce(t *testing.T) {
 		MaxOpenFor:   -time.Second,
 		Probes:       1001,
 		ProbeTimeout: -1,
+		Ramp:         -1,
+		Mode:         5,
 	}
 	_, err := breaker.New(invalid)
 	_, keyed := breaker.NewKeyed(breaker.KeyedOptions[int]{Options: invalid, MaxKeys: -1})
@@ -28,7 +30,7 @@ func TestNewReportsEveryFaultAtOnce(t *testing.T) {
 	}
 	for _, field := range []string{
 		`Name is "a\nb"`, "Window is Last(1ms)", "MinCalls is -1", "FailureRatio is NaN", "OpenFor is -1s", "MaxOpenFor is -1s",
-		"Probes is 1001", "ProbeTimeout is -1ns",
+		"Probes is 1001", "ProbeTimeout is -1ns", "Ramp is -1ns", "Mode is 5",
 	} {
 		if !strings.Contains(err.Error(), "joist/breaker: Options."+field) {
 			t.Errorf("no fault says Options.%s:\n%v", field, err)
@@ -52,6 +54,8 @@ func TestEachOptionHasAnInvalidValueOrTakesAny(t *testing.T) {
 		"MaxOpenFor":     {{MaxOpenFor: time.Second}, {OpenFor: time.Minute, MaxOpenFor: time.Minute - 1}, {MaxOpenFor: -1}},
 		"Probes":         {{Probes: -1}, {Probes: 1001}},
 		"ProbeTimeout":   {{ProbeTimeout: -1}},
+		"Ramp":           {{Ramp: -1}, {Ramp: 24*time.Hour + 1}},
+		"Mode":           {{Mode: breaker.RetriesOnly + 1}, {Mode: 255}},
 		"IsFailure":      nil, // any value
 		"OnStateChange":  nil,
 		"MeterProvider":  nil,
@@ -77,7 +81,7 @@ func TestTheBoundsOfEachOptionAreValid(t *testing.T) {
 		{Window: breaker.Last(10 * time.Millisecond), MinCalls: 1, FailureRatio: math.SmallestNonzeroFloat64, OpenFor: 1, MaxOpenFor: 1, Probes: 1, ProbeTimeout: 1},
 		{
 			Window: breaker.Last(24 * time.Hour), MinCalls: 1_000_000, FailureRatio: 1, OpenFor: math.MaxInt64,
-			MaxOpenFor: math.MaxInt64, Probes: 1000, ProbeTimeout: math.MaxInt64,
+			MaxOpenFor: math.MaxInt64, Probes: 1000, ProbeTimeout: math.MaxInt64, Ramp: 24 * time.Hour, Mode: breaker.RetriesOnly,
 		},
 		{OpenFor: time.Hour}, // above the default of MaxOpenFor
 	} {

@@ -53,7 +53,7 @@ func (p *Permit) Done(err error) {
 		p.finish(p.b.set.classify(p.ctx, err))
 		return
 	}
-	if p.b.keyed || p.serial() != 0 {
+	if p.b.set.keyed || p.serial() != 0 {
 		p.finish(success)
 		return
 	}
@@ -93,7 +93,7 @@ func (p *Permit) finish(o outcome) {
 	} else {
 		p.setPhase(spent)
 	}
-	if b.keyed {
+	if b.set.keyed {
 		b.tally.out.Add(-1)
 	}
 	switch {

@@ -38,35 +38,54 @@ type Transition struct {
 	Name string
 	// From and To are the states before and after.
 	From, To State
+	// Mode is the mode in force after it. It is [ForcedOpen] or [ForcedClosed] if [Breaker.SetMode] brought it about.
+	Mode Mode
 	// At is when it happened, which is before it was found when time alone brought it about.
 	At time.Time
-	// OpenFor is for how long a breaker opens; otherwise 0.
+	// OpenFor is for how long a breaker opens; otherwise, and when it is forced open, 0.
 	OpenFor time.Duration
-	// FailureRatio is what decided, from 0 to 1; 0 when an opening ran out.
+	// FailureRatio is what decided, from 0 to 1; 0 when an opening ran out or a mode began or ended.
 	FailureRatio float64
 	// Generation counts the transitions of this breaker, from 1.
 	Generation uint64
 }
 
+// The layout of the state word, which is explained at Breaker.
 const (
 	stateBits       = 2
 	stateMask       = 1<<stateBits - 1
+	modeShift       = stateBits
+	modeMask        = 7 << modeShift
+	rampFlag        = 1 << 5
+	keyedFlag       = 1 << 6
+	plainMask       = 1<<7 - 1 // a call needs no second look when all of these are 0
 	generationShift = 26
 	tagMask         = 1<<(64-tagShift) - 1
 )
 
 func stateOf(word uint64) State { return State(word & stateMask) }
 
+func modeOf(word uint64) Mode { return Mode(word & modeMask >> modeShift) }
+
+// ticketOf returns the ticket of a call that is out, in the generation of word. The serial is that of a probe, or 0.
+func ticketOf(word uint64, serial uint32) uint64 {
+	return word>>generationShift<<generationShift | uint64(serial)<<stateBits | calling
+}
+
 // tagOf returns the part of the generation, in a state word or a ticket, that marks the window's words.
 func tagOf(word uint64) uint64 { return word >> generationShift & tagMask }
 
 // judge opens a closed breaker if its window says so, after a call with this permit was counted.
 func (b *Breaker) judge(p *Permit, now int64) {
+	if modeOf(b.word.Load()) == ForcedClosed {
+		return
+	}
 	if _, due := b.due(p.ticket, now); !due {
 		return
 	}
 	b.mu.Lock()
-	if p.current() {
+	b.settle(now)
+	if p.current() && modeOf(b.word.Load()) != ForcedClosed {
 		if ratio, due := b.due(p.ticket, now); due {
 			b.move(Open, now, ratio)
 		}
@@ -88,44 +107,63 @@ func (b *Breaker) due(ticket uint64, now int64) (ratio float64, due bool) {
 	return ratio, false
 }
 
-// move changes the state. It prepares all that a lock-free reader of the new state looks at before the state word shows
-// it. The caller holds mu.
+// move makes a transition, in the mode that is in force. The caller holds mu.
 func (b *Breaker) move(to State, at int64, ratio float64) {
+	b.change(to, modeOf(b.word.Load()), at, ratio)
+}
+
+// change makes a transition to another state, and sets the mode in the same step: no call sees the one without the
+// other. The caller holds mu.
+func (b *Breaker) change(to State, mode Mode, at int64, ratio float64) {
 	old := b.word.Load()
 	t := Transition{
-		Name: b.set.name, From: stateOf(old), To: to, At: b.set.clock.Time(at),
+		Name: b.set.name, From: stateOf(old), To: to, Mode: mode, At: b.set.clock.Time(at),
 		FailureRatio: ratio, Generation: old>>generationShift + 1,
 	}
-	word := t.Generation<<generationShift | uint64(to)
-	refuseUntil := int64(math.MinInt64)
-	switch to {
-	case Open:
-		t.OpenFor = b.set.opening(int(b.openings))
-		b.openings++
-		b.probes = nil
-		b.until = addTime(at, int64(t.OpenFor))
-		refuseUntil = b.until
-		b.refusal.Store(&OpenError{
-			Name: b.set.name, State: Open, Wait: t.OpenFor, FailureRatio: ratio,
-			clock: &b.set.clock, until: b.until,
-		})
-	case HalfOpen:
-		last := b.refusal.Load()
-		b.probes = make([]probe, b.set.probes)
-		b.out, b.ok, b.failed = 0, 0, 0
-		b.refusal.Store(&OpenError{
-			Name: b.set.name, State: HalfOpen, Wait: min(b.set.openFor, time.Duration(b.set.probeTimeout)),
-			FailureRatio: last.FailureRatio,
-		})
-	case Closed:
-		b.openings = 0
-		b.probes = nil
-	}
-	b.tally.reset(tagOf(word)) // nothing lands in the window any more that was let out before
-	b.refuseUntil.Store(refuseUntil)
-	b.word.Store(word)
+	b.tally.reset(t.Generation & tagMask) // nothing lands in the window any more that was let out before
+	t.OpenFor = b.enter(t.Generation, to, mode, at, ratio)
 	b.tally.moves[moveIndex(t.From, to)].Add(1)
 	b.report(t)
+}
+
+// enter prepares all that a lock-free reader of a state looks at, before the state word shows it. It returns for how
+// long the breaker opens. The caller holds mu, or is the constructor.
+func (b *Breaker) enter(generation uint64, state State, mode Mode, at int64, ratio float64) (openFor time.Duration) {
+	flags := uint64(mode) << modeShift
+	if b.set.keyed {
+		flags |= keyedFlag
+	}
+	refuseUntil := int64(math.MinInt64)
+	var t *trial
+	switch {
+	case mode == ForcedOpen:
+		refuseUntil = math.MaxInt64
+		b.until.Store(refuseUntil)
+		b.refusal.Store(&OpenError{Name: b.set.name, State: Open, Forced: true, Wait: b.set.openFor})
+	case state == Open:
+		openFor = b.set.opening(int(b.openings))
+		b.openings++
+		refuseUntil = addTime(at, int64(openFor))
+		b.until.Store(refuseUntil)
+		b.refusal.Store(&OpenError{
+			Name: b.set.name, State: Open, Wait: openFor, FailureRatio: ratio, clock: &b.set.clock, until: refuseUntil,
+		})
+	case state == HalfOpen:
+		t = &trial{places: make([]probe, b.set.probes)}
+		b.refusal.Store(&OpenError{
+			Name: b.set.name, State: HalfOpen, Wait: min(b.set.openFor, time.Duration(b.set.probeTimeout)),
+			FailureRatio: b.refusal.Load().FailureRatio,
+		})
+	case mode == ForcedClosed || b.set.ramp == 0 || stateOf(b.word.Load()) == Closed:
+		b.openings = 0
+	default:
+		flags |= rampFlag
+		b.startRamp(at, ratio)
+	}
+	b.trial = t
+	b.refuseUntil.Store(refuseUntil)
+	b.word.Store(generation<<generationShift | flags | uint64(state))
+	return openFor
 }
 
 // opening returns how long to stay open after the given number of openings in a row: between OpenFor × 2ⁿ and half as

@@ -18,6 +18,7 @@ const Version = telemetry.Version
 const (
 	outcomeKey = attribute.Key("joist.breaker.outcome")
 	stateKey   = attribute.Key("joist.breaker.state")
+	modeKey    = attribute.Key("joist.breaker.mode")
 	fromKey    = attribute.Key("joist.breaker.from")
 	toKey      = attribute.Key("joist.breaker.to")
 )
@@ -28,14 +29,16 @@ const (
 	wordFailure
 	wordIgnored
 	wordRefused
-	wordMoves // the first of len(legalMoves)
+	wordSpared // last of the outcomes
+	wordMoves  // the first of len(legalMoves)
 
-	sourceWords = wordMoves + 4
+	sourceWords  = wordMoves + len(legalMoves)
+	refusalWords = wordSpared - wordRefused + 1
 )
 
-// legalMoves are all transitions that there are.
+// legalMoves are all transitions that there are. Only a mode that begins or ends leads from open to closed.
 var legalMoves = [...]struct{ from, to State }{
-	{Closed, Open}, {Open, HalfOpen}, {HalfOpen, Open}, {HalfOpen, Closed},
+	{Closed, Open}, {Open, HalfOpen}, {HalfOpen, Open}, {HalfOpen, Closed}, {Open, Closed},
 }
 
 func moveIndex(from, to State) int {
@@ -52,10 +55,19 @@ func moveIndex(from, to State) int {
 type tally struct {
 	window
 	ignored, late atomic.Int64
-	refused       atomic.Int64    // of a breaker without a refusals cell
-	refusals      *telemetry.Cell // striped, for refusing is hot on all cores when a dependency is down; nil in a Keyed
+	turnedAway    [refusalWords]atomic.Int64 // refused and spared, of a breaker without a refusals cell
+	refusals      *telemetry.Cell            // striped, for refusing is hot on all cores when a dependency is down; nil in a Keyed
 	moves         [len(legalMoves)]atomic.Uint32
 	out           atomic.Int32 // calls that are out; counted in a Keyed only
+}
+
+// turnAway counts a call that was refused or spared.
+func (t *tally) turnAway(word int) {
+	if t.refusals != nil {
+		t.refusals.Add(word-wordRefused, 1)
+	} else {
+		t.turnedAway[word-wordRefused].Add(1)
+	}
 }
 
 // Total implements telemetry.Source.
@@ -67,18 +79,22 @@ func (t *tally) Total(word int) int64 {
 		return t.total(false)
 	case wordIgnored:
 		return t.ignored.Load()
-	case wordRefused:
+	case wordRefused, wordSpared:
 		if t.refusals != nil {
-			return t.refusals.Total(0)
+			return t.refusals.Total(word - wordRefused)
 		}
-		return t.refused.Load()
+		return t.turnedAway[word-wordRefused].Load()
 	default:
 		return int64(t.moves[word-wordMoves].Load())
 	}
 }
 
-// observe attaches source, and what status says of owner, to the instruments of this package.
-func observe[T any](provider metric.MeterProvider, name string, owner *T, source telemetry.Source, status func(owner *T, state State) int64) {
+// observe attaches source, and how many of the owner's breakers are in each state and mode, to the instruments of this
+// package.
+func observe[T any](
+	provider metric.MeterProvider, name string, owner *T, source telemetry.Source,
+	census func(owner *T, counts func(State, Mode) bool) int64,
+) {
 	meter := telemetry.NewMeter(provider, ScopeName, name)
 	var moves [][]attribute.KeyValue
 	for _, m := range legalMoves {
@@ -88,18 +104,28 @@ func observe[T any](provider metric.MeterProvider, name string, owner *T, source
 		telemetry.Counter{
 			Name: "joist.breaker.calls", Unit: "{call}",
 			Description: "Calls by their outcome. An outcome that came after a change of state counts nowhere.",
-			Series:      telemetry.Series(outcomeKey, "success", "failure", "ignored", "refused"),
+			Series:      telemetry.Series(outcomeKey, "success", "failure", "ignored", "refused", "spared"),
 		},
 		telemetry.Counter{
 			Name: "joist.breaker.transitions", Unit: "{transition}",
 			Description: "Changes of state.",
 			Series:      moves,
 		})
+	states := telemetry.Series(stateKey, Closed.String(), Open.String(), HalfOpen.String())
 	telemetry.ObserveGauges(meter, owner,
-		func(owner *T, word int) int64 { return status(owner, State(word)) },
+		func(owner *T, word int) int64 {
+			return census(owner, func(s State, m Mode) bool {
+				return int(s) == word || int(m) == word-len(states)
+			})
+		},
 		telemetry.Gauge{
 			Name: "joist.breaker.status", Unit: "{breaker}", UpDown: true,
 			Description: "Breakers by their current state.",
-			Series:      telemetry.Series(stateKey, Closed.String(), Open.String(), HalfOpen.String()),
+			Series:      states,
+		},
+		telemetry.Gauge{
+			Name: "joist.breaker.mode", Unit: "{breaker}", UpDown: true,
+			Description: "Breakers by the mode in force.",
+			Series:      telemetry.Series(modeKey, modeNames[:]...),
 		})
 }

@@ -98,7 +98,7 @@ func (p *meterProvider) collect() map[string]int64 {
 func wantSeries(t *testing.T, p *meterProvider, want map[string]int64) {
 	t.Helper()
 	got := p.collect()
-	maps.DeleteFunc(got, func(_ string, v int64) bool { return v == 0 })
+	maps.DeleteFunc(got, func(series string, v int64) bool { return v == 0 || strings.HasPrefix(series, "mode mode=normal") })
 	if !maps.Equal(got, want) {
 		t.Fatalf("collected %v\nwant      %v", got, want)
 	}
@@ -115,11 +115,12 @@ func TestMetricsTellOutcomesTransitionsAndTheState(t *testing.T) {
 		}
 		wantDescribed := map[string]string{
 			"joist.breaker.calls": "counter {call}", "joist.breaker.transitions": "counter {transition}", "joist.breaker.status": "updown {breaker}",
+			"joist.breaker.mode": "updown {breaker}",
 		}
 		if !maps.Equal(p.described, wantDescribed) {
 			t.Errorf("instruments %v", p.described)
 		}
-		if series := slices.Sorted(maps.Keys(p.collect())); len(series) != 4+4+3 {
+		if series := slices.Sorted(maps.Keys(p.collect())); len(series) != 5+5+3+5 {
 			t.Errorf("series %q", series)
 		}
 		_ = b.Do(t.Context(), func(context.Context) error { return breaker.Ignore(errDown) })

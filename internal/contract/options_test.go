@@ -60,6 +60,8 @@ var (
 		"MaxOpenFor":    {time.Nanosecond, -time.Second},
 		"Probes":        {-1, 1001},
 		"ProbeTimeout":  {-time.Second},
+		"Ramp":          {-time.Second, 25 * time.Hour},
+		"Mode":          {breaker.RetriesOnly + 1},
 		"IsFailure":     {anyValue{}},
 		"OnStateChange": {anyValue{}},
 	}
