@@ -14,6 +14,9 @@
 // that has an Idempotency-Key. A POST without one is sent once. A request with a body is repeated only when it has a
 // GetBody, which http.NewRequest sets for bytes.Buffer, bytes.Reader and strings.Reader.
 //
+// Any request with such a body, or with none, is also sent again when it is certain that no server has begun with it: a
+// block inside has refused to send it, such as a breaker that is open, or the server has refused its HTTP/2 stream.
+//
 // They are repeated after a transport error, except one about the server's certificate or a server that does not speak
 // TLS, and after the answers 429, 502, 503 and 504. The server's Retry-After is waited for, if MaxHint and the deadline
 // allow it; if not, the answer is returned at once.
@@ -34,6 +37,26 @@
 //
 // AttemptTimeout limits the time until an attempt's header is there. The body of the answer that is returned may be read
 // for as long as the request's own context lives. The context of that attempt ends when the body is closed, so close it.
+//
+// # Telling the server
+//
+// Each attempt tells the server in the header field Joist-Timeout how many milliseconds it has left: until AttemptTimeout
+// or the deadline of the request's context, whichever comes first. Without either it is not sent. From the second attempt
+// on, and in every attempt of a call that is part of a retry itself, Joist-Attempt has the attempt's number. To others
+// than your own servers they mean nothing; Options.OmitHeaders leaves them out. A field that the caller has set stays as
+// it is.
+//
+// On the server, [Handler] puts both into the context of the request: work ends when nobody waits for it any more, and
+// the policies and breakers inside know what is already a retry. Use it only behind the edge of your network, where all
+// clients are your own: it believes them.
+//
+// # HTTP/2
+//
+// net/http itself sends a request again, up to seven times in all, whose stream the server refuses, or does not count
+// among those that it will still answer when it says GOAWAY. That is safe for any method, and none of it is seen here: such
+// a request has made one attempt, and the budget is not asked. What comes out is the outcome of the last of them. A
+// request whose stream the server had taken when the connection broke may have been processed, and is repeated only if
+// it is safe to repeat.
 //
 // # Telemetry
 //

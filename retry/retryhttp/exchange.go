@@ -2,8 +2,6 @@ package retryhttp
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -15,7 +13,8 @@ import (
 type exchange struct {
 	t          *Transport
 	req        *http.Request
-	repeatable bool
+	replayable bool // the body can be had again
+	repeatable bool // and to send the request twice does no harm
 	attempts   int
 	resp       *http.Response // the last attempt's answer, its body open
 	err        error          // the last attempt's error, as the base gave it
@@ -28,19 +27,33 @@ func (x *exchange) attempt(ctx context.Context) error {
 	x.discard()
 	x.err, x.final = nil, nil
 
-	req, err := x.request(ctx)
+	out, err := x.outgoing(ctx)
 	if err == nil {
-		x.resp, err = x.send(req)
+		x.resp, err = x.send(out)
 	}
 	if err != nil {
 		x.err = err
-		return x.verdict(err, x.repeatable && !hopeless(err))
+		return x.verdict(err, x.repeatable && !hopeless(err) || x.replayable && unprocessed(err))
 	}
 	if x.t.retried(x.resp.StatusCode) {
 		wait := retryAfter(x.resp.Header, time.Now())
 		return x.verdict(&StatusError{StatusCode: x.resp.StatusCode, Wait: wait}, x.repeatable)
 	}
 	return nil
+}
+
+// outgoing returns what this attempt sends, from the second on with a body of its own.
+func (x *exchange) outgoing(ctx context.Context) (outgoing, error) {
+	out := outgoing{ctx: ctx, told: ctx, changed: x.attempts > 1, body: x.req.Body}
+	if x.attempts == 1 || x.req.Body == nil || x.req.Body == http.NoBody {
+		return out, nil
+	}
+	body, err := x.req.GetBody()
+	if err != nil {
+		return out, retry.Permanent(fmt.Errorf("joist/retryhttp: the body for attempt %d: %w", x.attempts, err))
+	}
+	out.body = body
+	return out, nil
 }
 
 // verdict returns err for the policy, marked as permanent unless it may be retried.
@@ -52,22 +65,7 @@ func (x *exchange) verdict(err error, mayRetry bool) error {
 	return x.final
 }
 
-// request returns what the base is to send: a shallow copy with the attempt's context, and from the second on with a
-// body of its own. The caller's request is left as it is.
-func (x *exchange) request(ctx context.Context) (*http.Request, error) {
-	req := x.req.WithContext(ctx)
-	if x.attempts == 1 || req.Body == nil || req.Body == http.NoBody {
-		return req, nil
-	}
-	body, err := req.GetBody()
-	if err != nil {
-		return nil, retry.Permanent(fmt.Errorf("joist/retryhttp: the body for attempt %d: %w", x.attempts, err))
-	}
-	req.Body = body
-	return req, nil
-}
-
-// isLast tells that no attempt can follow, whatever the policy thinks: then the answer is the caller's as it is.
+// isLast tells that no attempt can follow an answer, whatever the policy thinks: then it is the caller's as it is.
 func (x *exchange) isLast() bool {
 	return !x.repeatable || x.t.maxAttempts > 0 && x.attempts >= x.t.maxAttempts
 }
@@ -102,14 +100,4 @@ func (x *exchange) result(err error) (*http.Response, error) {
 // retried tells whether an answer with this status is one to retry.
 func (t *Transport) retried(status int) bool {
 	return status >= 0 && status < len(t.statuses) && t.statuses[status]
-}
-
-// hopeless tells of transport errors that the next attempt would meet again: the server is not who it should be, or
-// does not speak TLS.
-func hopeless(err error) bool {
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return true
-	}
-	_, ok := errors.AsType[tls.RecordHeaderError](err)
-	return ok
 }

@@ -32,6 +32,10 @@ type Options struct {
 	// Statuses are the answers that are retried. Each must be from 400 to 599. Nil is 429, 502, 503 and 504; an empty
 	// slice that is not nil is none.
 	Statuses []int
+
+	// OmitHeaders leaves out the header fields Joist-Attempt and Joist-Timeout, which tell the server about the attempt
+	// and the time that it has left. They do no harm to a server that does not know them. False sends them.
+	OmitHeaders bool
 }
 
 // defaultStatuses say that the request was not dealt with, and may be soon.
@@ -47,6 +51,7 @@ type Transport struct {
 	statuses    [600]bool
 	timeout     time.Duration // of an attempt's header, 0 for none
 	maxAttempts int           // below 0: unlimited
+	omitHeaders bool
 	name        string
 	tracer      trace.Tracer
 }
@@ -58,7 +63,7 @@ func New(o Options) (*Transport, error) {
 	if o.Statuses == nil {
 		o.Statuses = defaultStatuses
 	}
-	t := &Transport{base: o.Base, timeout: o.AttemptTimeout, maxAttempts: o.MaxAttempts, name: o.Name}
+	t := &Transport{base: o.Base, timeout: o.AttemptTimeout, maxAttempts: o.MaxAttempts, omitHeaders: o.OmitHeaders, name: o.Name}
 	for _, status := range o.Statuses {
 		ok := 400 <= status && status < len(t.statuses)
 		f.Require(ok, "Statuses", status, "must be from 400 to 599")
@@ -101,7 +106,8 @@ func (t *Transport) Stats() retry.Stats { return t.policy.Stats() }
 // It keeps the contract of http.RoundTripper: req is not changed and its body always closed. It is called by
 // http.Client, and blocks until an answer is there, the policy stops, or req's context is over.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := exchange{t: t, req: req, repeatable: repeatable(req)}
+	x := exchange{t: t, req: req, replayable: replayable(req)}
+	x.repeatable = x.replayable && idempotent(req)
 	decided := false
 	defer func() {
 		if !decided { // a callback panicked or ended its goroutine, so that nobody gets the answer
@@ -118,17 +124,4 @@ func (t *Transport) CloseIdleConnections() {
 	if base, ok := t.base.(interface{ CloseIdleConnections() }); ok {
 		base.CloseIdleConnections()
 	}
-}
-
-// repeatable tells whether req may be sent more than once: its method is idempotent by RFC 9110, section 9.2.2, or the
-// server has a key to recognize it by, and its body can be had again.
-func repeatable(req *http.Request) bool {
-	if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
-		return false
-	}
-	switch req.Method {
-	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
-		return true
-	}
-	return req.Header.Get("Idempotency-Key") != ""
 }
