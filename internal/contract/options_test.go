@@ -125,9 +125,11 @@ var optionsCases = []optionsCase{
 		make: func(o any) error { _, err := retry.NewBudget(o.(retry.BudgetOptions)); return err },
 	},
 	{
-		valid:   retryhttp.Options{},
-		invalid: with(retryFields, map[string][]any{"Base": {anyValue{}}, "Statuses": {[]int{200}, []int{600}, []int{503, 0}}}),
-		make:    func(o any) error { _, err := retryhttp.New(o.(retryhttp.Options)); return err },
+		valid: retryhttp.Options{},
+		invalid: with(retryFields, map[string][]any{
+			"Base": {anyValue{}}, "Statuses": {[]int{200}, []int{600}, []int{503, 0}}, "OmitHeaders": {anyValue{}},
+		}),
+		make: func(o any) error { _, err := retryhttp.New(o.(retryhttp.Options)); return err },
 	},
 	{
 		valid:   breaker.Options{},
