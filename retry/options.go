@@ -36,6 +36,19 @@ type Options struct {
 	// own deadline is retried, as long as the caller's ctx lives. 0 sets no limit; it must not be negative.
 	AttemptTimeout time.Duration
 
+	// MaxElapsed limits how long a call goes on retrying, from its beginning and waits included: a retry that would not be
+	// over by then, by its wait and the time of a typical attempt, is not begun, and the call stops as at a deadline
+	// (ReasonDeadline). It never cuts an attempt short: an attempt under way ends by itself, by AttemptTimeout, or with
+	// ctx. To end the work too at a certain time, give ctx a deadline. 0 sets no limit; it must not be negative. With it
+	// each call reads the clock once.
+	MaxElapsed time.Duration
+
+	// FirstTriesOnly leaves retries to whoever is further out: a call whose ctx says that it is itself part of a retry
+	// ([Attempt] is above 1, from a policy around this one or from the client of a service by retryhttp.Handler) is made
+	// once, as with MaxAttempts 1. Without it the retries of nested policies multiply: four with 3 attempts each send 81
+	// calls to what is down. Set it where calls pass through several policies, and on all but the outermost at least.
+	FirstTriesOnly bool
+
 	// Budget limits retries to a share of the calls. Share one between the policies that target one dependency. Nil is a
 	// budget of the policy's own with the defaults of BudgetOptions; NoBudget lifts the limit.
 	Budget *Budget
@@ -71,8 +84,10 @@ func (o *Options) check() error {
 	f := options.Check("joist/retry", "Options")
 	f.Name(o.Name)
 	f.Require(o.MaxAttempts >= Unlimited, "MaxAttempts", o.MaxAttempts, "must not be negative (Unlimited is -1)")
-	f.Require(o.Backoff.valid(), "Backoff", o.Backoff, "must have a positive base and a cap not below it")
+	f.Require(o.Backoff.delaysValid(), "Backoff", o.Backoff, "must have a positive base and a cap not below it")
+	f.Require(o.Backoff.jitterValid(), "Backoff", o.Backoff, "must have Full, Equal or None as its jitter, and Decorrelated Full")
 	f.Require(o.AttemptTimeout >= 0, "AttemptTimeout", o.AttemptTimeout, "must not be negative")
+	f.Require(o.MaxElapsed >= 0, "MaxElapsed", o.MaxElapsed, "must not be negative")
 	f.Require(o.MaxHint >= AnyHint, "MaxHint", o.MaxHint, "must not be negative (AnyHint is -1)")
 	f.Require(o.Budget == nil || o.Budget.made(), "Budget", struct{}{}, "must come from NewBudget, or be nil or NoBudget")
 	return f.Err()

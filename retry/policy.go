@@ -2,6 +2,7 @@ package retry
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -13,24 +14,38 @@ import (
 
 // Policy retries work that fails. It is made with [New] and is safe for concurrent use. It owns no goroutine and needs
 // no Close.
+//
+// # Sampling
+//
+// How long attempts take is known from those that fail, from retries, and from 1 in 16 first attempts that succeed. Whether
+// a first attempt will fail is not known when it begins, and a reading of the clock costs more than all else that a
+// success needs. So unwatched, which a call reads anyway, says which calls do without: at first and after a failure none, so
+// that failures that come together are all timed but the first; after a timed success 15 in 16. Policies that need the
+// beginning of each call for AttemptTimeout or MaxElapsed have all calls watched, always.
 type Policy struct {
 	// What a call that succeeds at once reads, together.
-	cell  *telemetry.Cell
-	plain bool // no AttemptTimeout
+	cell      *telemetry.Cell
+	unwatched atomic.Uint32 // 0 or sampleMask: a first attempt is watched if its number has none of these bits
 
-	name        string
-	maxAttempts int
-	backoff     Backoff
-	timeout     time.Duration
-	maxHint     time.Duration // below 0: any
-	budget      *Budget
-	retryable   func(error) bool
-	onRetry     func(context.Context, Event)
-	clock       clock.Clock
-	typical     *attemptTimes
-	delays      *telemetry.Histogram
-	tracer      trace.Tracer
+	name           string
+	maxAttempts    int // below 0: unlimited
+	backoff        Backoff
+	timeout        time.Duration // 0: none
+	maxElapsed     time.Duration // 0: none
+	maxHint        time.Duration // below 0: any
+	firstTriesOnly bool
+	watchesAll     bool
+	budget         *Budget
+	retryable      func(error) bool
+	onRetry        func(context.Context, Event)
+	clock          clock.Clock
+	typical        *attemptTimes
+	delays         *telemetry.Histogram
+	tracer         trace.Tracer
 }
+
+// sampleMask has one first attempt in 16 timed, of each stripe of the counter.
+const sampleMask = 15
 
 // attemptTimes is how long attempts typically take, on a cache line of its own: those of the policy are only read.
 type attemptTimes struct {
@@ -44,19 +59,21 @@ func New(o Options) (*Policy, error) {
 		return nil, err
 	}
 	p := &Policy{
-		cell:        telemetry.NewCell(words),
-		plain:       o.AttemptTimeout == 0,
-		name:        o.Name,
-		maxAttempts: o.MaxAttempts,
-		backoff:     o.Backoff.orDefault(),
-		timeout:     o.AttemptTimeout,
-		maxHint:     o.MaxHint,
-		budget:      o.Budget,
-		retryable:   o.Retryable,
-		onRetry:     o.OnRetry,
-		clock:       clock.New(),
-		typical:     new(attemptTimes),
-		tracer:      telemetry.NewTracer(o.TracerProvider, ScopeName),
+		cell:           telemetry.NewCell(words),
+		name:           o.Name,
+		maxAttempts:    o.MaxAttempts,
+		backoff:        o.Backoff.orDefault(),
+		timeout:        o.AttemptTimeout,
+		maxElapsed:     o.MaxElapsed,
+		maxHint:        o.MaxHint,
+		firstTriesOnly: o.FirstTriesOnly,
+		watchesAll:     o.AttemptTimeout > 0 || o.MaxElapsed > 0,
+		budget:         o.Budget,
+		retryable:      o.Retryable,
+		onRetry:        o.OnRetry,
+		clock:          clock.New(),
+		typical:        new(attemptTimes),
+		tracer:         telemetry.NewTracer(o.TracerProvider, ScopeName),
 	}
 	if p.name == "" {
 		p.name = telemetry.DefaultName
@@ -78,9 +95,6 @@ func New(o Options) (*Policy, error) {
 // Attempt returns the number of the attempt that ctx belongs to: 1 for a first attempt and for a ctx that no policy
 // gave out, 2 and more inside a retry.
 func Attempt(ctx context.Context) int { return attempt.From(ctx) }
-
-// sampleMask has one first attempt in 16 timed, of each stripe of the counter.
-const sampleMask = 15
 
 // Do calls fn until it returns nil, and then returns nil. It stops without success:
 //
@@ -104,16 +118,13 @@ const sampleMask = 15
 // AttemptTimeout; fn does not escape.
 func (p *Policy) Do(ctx context.Context, fn func(context.Context) error) error {
 	if err := ctx.Err(); err != nil {
-		p.cell.Add(reasonOf(err).word(), 1)
-		return err
+		return p.unbegun(err)
 	}
-	n := p.cell.Inc(wordStarted)
-	var err error
-	if p.plain && n&sampleMask != 1 {
-		err = fn(ctx)
-	} else {
-		err = p.first(ctx, fn, n&sampleMask == 1)
+	n := uint32(p.cell.Inc(wordStarted))
+	if n&p.unwatched.Load() == 0 {
+		return p.watched(ctx, fn, n)
 	}
+	err := fn(ctx)
 	if err == nil {
 		p.cell.Add(wordFirstTry, 1)
 		return nil
@@ -133,20 +144,44 @@ func DoValue[V any](ctx context.Context, p *Policy, fn func(context.Context) (V,
 	return v, err
 }
 
-// first makes a first attempt that is timed, limited, or both.
-func (p *Policy) first(ctx context.Context, fn func(context.Context) error, sampled bool) error {
-	if !p.plain {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.timeout)
-		defer cancel()
+// again takes over from Do when a first attempt that nobody watched has failed.
+func (p *Policy) again(ctx context.Context, fn func(context.Context) error, err error) error {
+	c := call{p: p, attempts: 1, refused: true}
+	return c.repeat(ctx, fn, err)
+}
+
+// watched makes a call whose first attempt is timed, limited, or both.
+func (p *Policy) watched(ctx context.Context, fn func(context.Context) error, n uint32) error {
+	c := call{p: p, number: n, refused: true}
+	return c.repeat(ctx, fn, c.attempt(ctx, fn))
+}
+
+// watch has all first attempts watched, until one that is sampled succeeds.
+func (p *Policy) watch() {
+	if p.unwatched.Load() != 0 {
+		p.unwatched.Store(0)
 	}
-	if !sampled {
-		return fn(ctx)
+}
+
+// unwatch has the most of them watched no longer.
+func (p *Policy) unwatch() {
+	if !p.watchesAll && p.unwatched.Load() == 0 {
+		p.unwatched.Store(sampleMask)
 	}
-	begun := p.clock.Now()
-	err := fn(ctx)
-	p.typical.Add(time.Duration(p.clock.Now() - begun))
-	return err
+}
+
+// unbegun counts a call that finds its context over.
+func (p *Policy) unbegun(over error) error {
+	p.cell.Add(reasonOf(over).word(), 1)
+	return over
+}
+
+// attemptTime is how long the next attempt will typically take, 0 if unknown.
+func (p *Policy) attemptTime() time.Duration {
+	if p.timeout > 0 {
+		return min(p.typical.Get(), p.timeout)
+	}
+	return p.typical.Get()
 }
 
 // reasonOf returns the reason that goes with the error of a context that is over.
