@@ -44,47 +44,65 @@ type BudgetOptions struct {
 	Window time.Duration
 }
 
-// Budget limits retries to a share of calls, so that retries cannot multiply the load on a dependency that is already
-// failing. Share one between all policies that target one dependency.
+// Budget limits retries and hedges to a share of calls, so that they cannot multiply the load on a dependency that is
+// already failing. Share one between all policies that target one dependency. It is safe for concurrent use.
 //
 // Each call (its first attempt) earns Ratio, each retry costs 1, and a first attempt is never refused. At any failure
 // rate the load is at most 1 + Ratio + Burst/calls times the calls. What is not spent is kept up to Burst, or up to what
 // the calls of about the last Window have earned, whichever is more. The idea is Finagle's RetryBudget; unlike there no
-// minimum per second is added, which would break the bound for a service with few calls.
+// minimum per second is added, which would break the bound for a service with few calls. A successful call costs such a
+// budget nothing.
 //
-// A successful call costs a budget nothing. It is safe for concurrent use.
+// [GRPCBudget], [AWSBudget] and [FinagleBudget] give budgets with the rules of those libraries instead, for those who move
+// from one of them and want to keep its behaviour. Each call, and each success or failure, then takes the budget's lock for
+// a moment.
 //
 // # Protocol
 //
-// Policies count calls in striped words that only grow. The budget knows the words, never the policies, and looks at
-// them only when a retry asks: what the sum has grown by since the last look is what was earned. Looking, earning and
-// spending are one critical section of mu, so that retries that ask at the same time cannot spend one token twice. A
-// token is taken before the wait, and given back if the wait ends without an attempt. When a policy is collected, its
-// final count moves into folded, under mu too, so that the sum does not change.
+// What a kind of budget has in its books is its account; it is used under mu alone. An account learns of calls in one of
+// two ways. A preset is told of each as it begins and ends. The others are told nothing, so that a success need not write:
+// policies count calls in striped words that only grow, the budget knows the words, never the policies, and looks at them
+// only when a retry asks. What the sum has grown by since the last look is what was earned. Looking, earning and spending
+// are one critical section of mu, so that retries that ask at the same time cannot spend one token twice. A retry is paid
+// before its wait, and gets the money back if the wait ends without an attempt. When a policy is collected, its final
+// count moves into folded, under mu too, so that the sum does not change.
 type Budget struct {
 	name      string
 	unlimited bool
-	ratio     int64 // micro-tokens that a call earns
-	burst     int64 // micro-tokens
-	window    float64
+	told      bool // of each call, success and failure: a preset
 	clock     clock.Clock
 
 	mu      sync.Mutex
-	cells   map[*telemetry.Cell]struct{} // of the policies that are alive
+	account account
+	cells   map[*telemetry.Cell]struct{} // of the policies that are alive, if not told
 	folded  int64                        // calls of policies that were collected
-	calls   int64                        // all calls as of the last look
-	recent  float64                      // calls of about the last window, as of the last look
-	looked  int64                        // clock reading of the last look
-	balance int64                        // micro-tokens
+	calls   int64                        // all calls, as of the last look if not told
 	spent   int64
 	refused int64
 }
 
-// token is one retry, in the micro-tokens that balances are kept in: whole numbers, because ten times 0.1 must be 1.
-const token = 1_000_000
+// account is what a kind of budget does with what it learns. Prices are in a unit of its own; only available is in retries.
+type account interface {
+	// earn takes calls that have begun since the last time.
+	earn(calls, now int64)
+	// succeeded takes a call that succeeded, with the price of its successful attempt, 0 for a first one.
+	succeeded(price int64)
+	// failed takes an attempt that failed in a way that another attempt may help.
+	failed()
+	// draw takes the price of one retry, if it can be paid.
+	draw(timedOut bool, now int64) (price int64, ok bool)
+	// refund takes back the price of a retry that did not go out.
+	refund(price, now int64)
+	// available returns how many retries could be paid now.
+	available(now int64) float64
+}
 
-// minRatio is the least Ratio that micro-tokens show well.
-const minRatio = 0.0001
+// deaf is embedded by accounts, and does nothing about what they do not care for.
+type deaf struct{}
+
+func (deaf) earn(int64, int64) {}
+func (deaf) succeeded(int64)   {}
+func (deaf) failed()           {}
 
 // NewBudget returns a Budget, or all faults of o joined.
 func NewBudget(o BudgetOptions) (*Budget, error) {
@@ -104,35 +122,22 @@ func newBudget(o BudgetOptions) *Budget {
 	if o.Name == "" {
 		o.Name = telemetry.DefaultName
 	}
-	if o.Ratio == 0 {
-		o.Ratio = DefaultRatio
-	}
-	if o.Burst == 0 {
-		o.Burst = DefaultBurst
-	}
-	if o.Window == 0 {
-		o.Window = DefaultWindow
-	}
-	burst := int64(max(o.Burst, 0)) * token
 	return &Budget{
 		name:    o.Name,
-		ratio:   int64(math.Round(o.Ratio * token)),
-		burst:   burst,
-		window:  float64(o.Window),
 		clock:   clock.New(),
+		account: newShare(o),
 		cells:   make(map[*telemetry.Cell]struct{}),
-		balance: burst,
 	}
 }
 
 // BudgetStats is a snapshot of a [Budget].
 type BudgetStats struct {
-	Name      string  // as in BudgetOptions; empty for NoBudget
+	Name      string  // as in BudgetOptions, or the preset's; empty for NoBudget
 	Unlimited bool    // it is NoBudget; the other fields are 0
-	Available float64 // retries that could go out now
-	Calls     int64   // calls that have earned
-	Spent     int64   // retries that went out
-	Refused   int64   // retries that were refused
+	Available float64 // retries that could go out now, if each failed as cheaply as can be
+	Calls     int64   // calls that have begun
+	Spent     int64   // retries and hedges that went out
+	Refused   int64   // retries and hedges that were refused
 }
 
 // Stats returns a snapshot.
@@ -142,22 +147,22 @@ func (b *Budget) Stats() BudgetStats {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.look()
+	now := b.look()
 	return BudgetStats{
 		Name:      b.name,
-		Available: float64(b.balance) / token,
+		Available: b.account.available(now),
 		Calls:     b.calls,
 		Spent:     b.spent,
 		Refused:   b.refused,
 	}
 }
 
-// made tells whether b came from NewBudget or is NoBudget: a zero Budget would never let a retry out.
-func (b *Budget) made() bool { return b.unlimited || b.cells != nil }
+// made tells whether b came from a constructor or is NoBudget: a zero Budget has no account.
+func (b *Budget) made() bool { return b.unlimited || b.account != nil }
 
 // join makes the calls that p counts earn. The budget holds p's cell and not p, which can be collected.
 func (b *Budget) join(p *Policy) {
-	if b.unlimited {
+	if b.unlimited || b.told {
 		return
 	}
 	b.mu.Lock()
@@ -173,59 +178,78 @@ func (b *Budget) leave(cell *telemetry.Cell) {
 	b.folded += cell.Total(wordStarted)
 }
 
-// draw takes a token for one retry, if there is one.
-func (b *Budget) draw() bool {
+// draw pays for one attempt after the first, which goes out because another failed with err, or while others are under
+// way (nil). It returns what that cost, and whether it could be paid.
+func (b *Budget) draw(err error) (price int64, ok bool) {
 	if b.unlimited {
-		return true
+		return 0, true
 	}
+	late := b.told && timedOut(err) // asked before the lock: it calls methods of err
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.look()
-	if b.balance < token {
+	price, ok = b.account.draw(late, b.look())
+	if ok {
+		b.spent++
+	} else {
 		b.refused++
-		return false
 	}
-	b.balance -= token
-	b.spent++
-	return true
+	return price, ok
 }
 
-// giveBack returns the token of a retry that did not go out.
-func (b *Budget) giveBack() {
+// giveBack returns the price of an attempt that did not go out.
+func (b *Budget) giveBack(price int64) {
 	if b.unlimited {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.balance += token
+	b.account.refund(price, b.look())
 	b.spent--
 }
 
-// maxGrowth bounds the calls that one look credits, so that micro-tokens cannot overflow: above it any cap is reached.
-const maxGrowth = 1 << 40
+// began tells a preset of a call.
+func (b *Budget) began() {
+	if !b.told {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls++
+	b.account.earn(1, b.clock.Now())
+}
 
-// look credits the calls since the last look and drops what has grown too old. It is called with mu held.
-//
-// The calls of the last window are an exponentially weighted sum, with the window as its time constant: one number
-// instead of a ring of buckets, exact for a steady rate however seldom somebody looks. Calls since the last look are
-// taken as spread evenly over that time.
-func (b *Budget) look() {
+// succeeded tells a preset of a call that succeeded, and what its last attempt cost.
+func (b *Budget) succeeded(price int64) {
+	if !b.told {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.account.succeeded(price)
+}
+
+// failed tells a preset of an attempt that failed in a way that another attempt may help.
+func (b *Budget) failed() {
+	if !b.told {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.account.failed()
+}
+
+// look credits the calls since the last look, and returns the time. It is called with mu held.
+func (b *Budget) look() (now int64) {
+	now = b.clock.Now()
+	if b.told {
+		return now
+	}
 	total := b.folded
 	for cell := range b.cells {
 		total += cell.Total(wordStarted)
 	}
-	grown := min(max(total-b.calls, 0), maxGrowth)
-	b.calls = max(total, b.calls)
-
-	now := b.clock.Now()
-	if age := float64(now-b.looked) / b.window; age > 0 {
-		kept := math.Exp(-age)
-		b.recent = b.recent*kept + float64(grown)*(1-kept)/age
-		b.looked = now
-	} else {
-		b.recent += float64(grown)
-	}
-	earned := min(b.recent, maxGrowth) * float64(b.ratio)
-	limit := max(b.burst, token, int64(earned))
-	b.balance = min(b.balance+grown*b.ratio, limit)
+	grown := max(total-b.calls, 0)
+	b.calls += grown
+	b.account.earn(grown, now)
+	return now
 }

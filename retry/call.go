@@ -22,6 +22,8 @@ type call struct {
 	maxAttempts int    // of this call, below 0: unlimited; set at the first failure
 	waited      time.Duration
 	delay       time.Duration // the backoff's last one
+	price       int64         // what the last attempt cost the budget, 0 for a first one
+	hedged      bool          // attempts after the first are hedges
 	refused     bool          // every attempt so far was refused
 	history     []error
 }
@@ -48,12 +50,16 @@ func (c *call) attempt(ctx context.Context, fn func(context.Context) error) erro
 }
 
 // succeeded counts a call whose last attempt succeeded.
-func (c *call) succeeded() {
-	if c.attempts == 1 {
-		c.p.cell.Add(wordFirstTry, 1)
+func (c *call) succeeded() { c.p.succeeded(c.attempts, c.price) }
+
+// succeeded counts a call that succeeded at the given attempt, for which the budget was paid the given price.
+func (p *Policy) succeeded(attempt int, price int64) {
+	p.budget.succeeded(price)
+	if attempt == 1 {
+		p.cell.Add(wordFirstTry, 1)
 		return
 	}
-	c.p.cell.Add(wordRecovered, 1)
+	p.cell.Add(wordRecovered, 1)
 }
 
 // next takes the failure of an attempt and waits until another may begin. If none may, the call is over, and next returns
@@ -66,14 +72,17 @@ func (c *call) next(ctx context.Context, err error) (stopped error, over bool) {
 	}
 	c.refused = c.refused && refusal.Refused(err)
 	wait, stop := c.decide(ctx, err)
-	if stop == 0 && !p.budget.draw() {
-		stop = ReasonBudget
+	if stop == 0 {
+		var paid bool
+		if c.price, paid = p.budget.draw(err); !paid {
+			stop = ReasonBudget
+		}
 	}
 	if stop != 0 {
 		return c.end(ctx, stop, err), true
 	}
 	if left := c.sleep(ctx, wait); left != nil {
-		p.budget.giveBack()
+		p.budget.giveBack(c.price)
 		return c.end(ctx, reasonOf(left), err), true
 	}
 	c.remember(err)
@@ -105,6 +114,7 @@ func (c *call) decide(ctx context.Context, err error) (wait time.Duration, stop 
 	if p.retryable != nil && !p.retryable(err) {
 		return 0, ReasonPermanent
 	}
+	p.budget.failed()
 	if c.maxAttempts > 0 && c.attempts >= c.maxAttempts {
 		return 0, ReasonExhausted
 	}

@@ -112,14 +112,16 @@ func (e *Error) Retryable() bool { return retryable(e.Last) }
 
 // Timeout tells whether a deadline ended the call, that of its ctx or one that Last tells of, as net.Error does.
 func (e *Error) Timeout() bool {
-	if e.Reason == ReasonDeadline {
-		return true
-	}
-	last, ok := errors.AsType[interface {
+	return e.Reason == ReasonDeadline || timedOut(e.Last)
+}
+
+// timedOut returns what the outermost error in err's tree with a method Timeout() bool says, false if none has it.
+func timedOut(err error) bool {
+	late, ok := errors.AsType[interface {
 		error
 		Timeout() bool
-	}](e.Last)
-	return ok && last.Timeout()
+	}](err)
+	return ok && late.Timeout()
 }
 
 // Refused tells whether no attempt reached the dependency: every one was refused by a block inside the policy.

@@ -2,6 +2,7 @@ package retry
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -62,9 +63,27 @@ type Options struct {
 	// policy stops at once. 0 is the Backoff's cap, AnyHint accepts every hint. No other negative value is valid.
 	MaxHint time.Duration
 
+	// HedgeDelay is how long [Hedge] waits for an answer before it makes another attempt beside the ones under way. 0
+	// leaves it to HedgePercentile. With both, it is the delay while too few calls are measured. It must not be negative.
+	HedgeDelay time.Duration
+
+	// HedgePercentile has [Hedge] wait for as long as this share of first attempts takes at most, as measured by the
+	// policy over its last calls of Hedge: with 0.95 about 1 call in 20 is hedged. From 0.5 to 0.999. 0 is
+	// DefaultHedgePercentile if HedgeDelay is 0 too, else HedgeDelay always holds. Until enough calls are measured (100
+	// at least, for 0.999 10 000) and without a HedgeDelay, another attempt is made only when one has failed.
+	HedgePercentile float64
+
+	// MaxHedges is how many attempts one call of [Hedge] may make beside its first, 1 to 9. 0 is DefaultMaxHedges.
+	// MaxAttempts and Backoff are for Do and its like, and say nothing about Hedge.
+	MaxHedges int
+
 	// OnRetry is called right before each attempt after the first, when its wait is over, in the goroutine of the call
-	// and outside every lock. It may use the policy. Nil is none.
+	// and outside every lock. It may use the policy. [Hedge] tells it of hedges likewise. Nil is none.
 	OnRetry func(ctx context.Context, event Event)
+
+	// Logger is told of a panic that no caller learns of: that of an attempt of [Hedge] whose call had ended before. Nil is
+	// slog.Default() at the time of the panic.
+	Logger *slog.Logger
 
 	// MeterProvider and TracerProvider are where metrics and spans go. Nil is OpenTelemetry's global provider.
 	MeterProvider  metric.MeterProvider
@@ -75,8 +94,8 @@ type Options struct {
 type Event struct {
 	Policy  string        // Name of the policy
 	Attempt int           // the attempt that begins, 2 or more
-	Waited  time.Duration // the wait before it
-	Err     error         // why the attempt before it failed
+	Waited  time.Duration // the wait before it, 0 for a hedge
+	Err     error         // why the attempt before it failed, nil for a hedge that goes out before any has
 }
 
 // check reports all faults of o, joined.
@@ -89,6 +108,7 @@ func (o *Options) check() error {
 	f.Require(o.AttemptTimeout >= 0, "AttemptTimeout", o.AttemptTimeout, "must not be negative")
 	f.Require(o.MaxElapsed >= 0, "MaxElapsed", o.MaxElapsed, "must not be negative")
 	f.Require(o.MaxHint >= AnyHint, "MaxHint", o.MaxHint, "must not be negative (AnyHint is -1)")
+	o.checkHedging(f)
 	f.Require(o.Budget == nil || o.Budget.made(), "Budget", struct{}{}, "must come from NewBudget, or be nil or NoBudget")
 	return f.Err()
 }

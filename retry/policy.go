@@ -21,7 +21,7 @@ import (
 // a first attempt will fail is not known when it begins, and a reading of the clock costs more than all else that a
 // success needs. So unwatched, which a call reads anyway, says which calls do without: at first and after a failure none, so
 // that failures that come together are all timed but the first; after a timed success 15 in 16. Policies that need the
-// beginning of each call for AttemptTimeout or MaxElapsed have all calls watched, always.
+// beginning of each call for AttemptTimeout, MaxElapsed, or a Budget that is a preset, have all calls watched, always.
 type Policy struct {
 	// What a call that succeeds at once reads, together.
 	cell      *telemetry.Cell
@@ -41,6 +41,7 @@ type Policy struct {
 	clock          clock.Clock
 	typical        *attemptTimes
 	delays         *telemetry.Histogram
+	hedging        hedging
 	tracer         trace.Tracer
 }
 
@@ -67,7 +68,7 @@ func New(o Options) (*Policy, error) {
 		maxElapsed:     o.MaxElapsed,
 		maxHint:        o.MaxHint,
 		firstTriesOnly: o.FirstTriesOnly,
-		watchesAll:     o.AttemptTimeout > 0 || o.MaxElapsed > 0,
+		watchesAll:     o.AttemptTimeout > 0 || o.MaxElapsed > 0 || o.Budget != nil && o.Budget.told,
 		budget:         o.Budget,
 		retryable:      o.Retryable,
 		onRetry:        o.OnRetry,
@@ -81,6 +82,7 @@ func New(o Options) (*Policy, error) {
 	if p.maxAttempts == 0 {
 		p.maxAttempts = DefaultMaxAttempts
 	}
+	p.hedging.init(o, p.name)
 	if p.maxHint == 0 {
 		p.maxHint = p.backoff.Cap()
 	}
@@ -144,29 +146,43 @@ func DoValue[V any](ctx context.Context, p *Policy, fn func(context.Context) (V,
 	return v, err
 }
 
-// again takes over from Do when a first attempt that nobody watched has failed.
+// again takes over from Do when a first attempt of which nothing else is known has failed.
 func (p *Policy) again(ctx context.Context, fn func(context.Context) error, err error) error {
 	c := call{p: p, attempts: 1, refused: true}
 	return c.repeat(ctx, fn, err)
 }
 
-// watched makes a call whose first attempt is timed, limited, or both.
+// watched makes call n, whose first attempt is timed, limited, or both.
 func (p *Policy) watched(ctx context.Context, fn func(context.Context) error, n uint32) error {
-	c := call{p: p, number: n, refused: true}
-	return c.repeat(ctx, fn, c.attempt(ctx, fn))
+	if p.watchesAll {
+		c := call{p: p, number: n, refused: true}
+		return c.repeat(ctx, fn, c.attempt(ctx, fn))
+	}
+	begun := p.clock.Now()
+	err := fn(ctx)
+	p.took(begun, n, err)
+	if err == nil {
+		p.cell.Add(wordFirstTry, 1)
+		return nil
+	}
+	return p.again(ctx, fn, err)
+}
+
+// took takes the time of the first attempt of call n: of all that fail, and of 1 in 16 that succeed.
+func (p *Policy) took(begun int64, n uint32, err error) {
+	sampled := n&sampleMask == 0
+	if err != nil || sampled {
+		p.typical.Add(time.Duration(p.clock.Now() - begun))
+	}
+	if err == nil && sampled && !p.watchesAll && p.unwatched.Load() == 0 {
+		p.unwatched.Store(sampleMask)
+	}
 }
 
 // watch has all first attempts watched, until one that is sampled succeeds.
 func (p *Policy) watch() {
 	if p.unwatched.Load() != 0 {
 		p.unwatched.Store(0)
-	}
-}
-
-// unwatch has the most of them watched no longer.
-func (p *Policy) unwatch() {
-	if !p.watchesAll && p.unwatched.Load() == 0 {
-		p.unwatched.Store(sampleMask)
 	}
 }
 

@@ -25,7 +25,10 @@ const (
 	wordDeadline
 	wordCancelled
 	wordRetries
-	wordStarted // first attempts that have begun: what calls earn their budget by, and the sequence that samples
+	wordHedges
+	wordStarted   // first attempts that have begun: what calls earn their budget by, and the sequence that samples
+	wordUnheard   // panics of attempts of Hedge that came when the call had ended
+	wordAbandoned // runs whose loop was left; not exported, since nobody knows how they ended
 	words
 )
 
@@ -51,7 +54,7 @@ func (p *Policy) observe(m *telemetry.Meter) {
 		telemetry.Counter{
 			Name: "joist.retry.attempts", Unit: "{attempt}",
 			Description: "Attempts beyond the first of a call, by kind.",
-			Series:      telemetry.Series(kindKey, "retry"),
+			Series:      telemetry.Series(kindKey, "retry", "hedge"),
 		},
 	)
 	p.delays = telemetry.NewHistogram(m, telemetry.Durations{
@@ -72,8 +75,12 @@ type Stats struct {
 	Budget    int64 // failed, the budget being spent
 	Deadline  int64 // failed, another attempt not fitting into the deadline
 	Cancelled int64 // left by the caller
+	Abandoned int64 // a loop over a Run that was left: its outcome is not known
 
-	Retries        int64         // attempts beyond the first
+	Retries        int64         // attempts beyond the first, of Do and its like
+	Hedges         int64         // attempts beyond the first, of Hedge
+	Unheard        int64         // panics of attempts of Hedge that came when the call had ended
+	HedgeDelay     time.Duration // how long Hedge waits now before another attempt, 0 while it does not know
 	TypicalAttempt time.Duration // the estimate of an attempt's time, 0 while there is none
 }
 
@@ -88,7 +95,11 @@ func (p *Policy) Stats() Stats {
 		Budget:         p.cell.Total(wordBudget),
 		Deadline:       p.cell.Total(wordDeadline),
 		Cancelled:      p.cell.Total(wordCancelled),
+		Abandoned:      p.cell.Total(wordAbandoned),
 		Retries:        p.cell.Total(wordRetries),
+		Hedges:         p.cell.Total(wordHedges),
+		Unheard:        p.cell.Total(wordUnheard),
+		HedgeDelay:     p.hedging.delay(),
 		TypicalAttempt: p.typical.Get(),
 	}
 }

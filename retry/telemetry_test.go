@@ -25,16 +25,21 @@ func TestCallsAndRetriesAndWaitsAreExported(t *testing.T) {
 		}
 		_ = p.Do(t.Context(), func(context.Context) error { return retry.After(errDown, 2*time.Second) })
 		_ = p.Do(t.Context(), func(context.Context) error { return retry.Permanent(errDown) })
+		hedged, _ := failing(1, errDown)
+		if _, err := retry.Hedge(t.Context(), p, func(ctx context.Context) (int, error) { return 0, hedged(ctx) }); err != nil {
+			t.Error(err)
+		}
 
 		want := map[string]float64{
 			"joist.retry.calls{joist.name=api,joist.retry.outcome=first_try}": 5,
-			"joist.retry.calls{joist.name=api,joist.retry.outcome=recovered}": 1,
+			"joist.retry.calls{joist.name=api,joist.retry.outcome=recovered}": 2,
 			"joist.retry.calls{joist.name=api,joist.retry.outcome=exhausted}": 1,
 			"joist.retry.calls{joist.name=api,joist.retry.outcome=permanent}": 1,
 			"joist.retry.calls{joist.name=api,joist.retry.outcome=budget}":    0,
 			"joist.retry.calls{joist.name=api,joist.retry.outcome=deadline}":  0,
 			"joist.retry.calls{joist.name=api,joist.retry.outcome=cancelled}": 0,
 			"joist.retry.attempts{joist.name=api,joist.retry.kind=retry}":     2,
+			"joist.retry.attempts{joist.name=api,joist.retry.kind=hedge}":     1,
 			"joist.retry.delay.duration{joist.name=api}":                      3,
 		}
 		got := m.collect(t)

@@ -13,11 +13,10 @@ import (
 
 // try is one attempt under way: what it is given, and what must be given back however it ends.
 type try struct {
-	ctx     context.Context
-	cancel  context.CancelFunc // nil without AttemptTimeout
-	span    trace.Span         // nil for a first attempt
-	begun   int64              // reading of the clock
-	sampled bool               // its time counts even if it succeeds
+	ctx    context.Context
+	cancel context.CancelFunc // nil without AttemptTimeout
+	span   trace.Span         // nil for a first attempt
+	begun  int64              // reading of the clock
 }
 
 // begin starts an attempt. The first runs in the caller's own context and span; the others are marked in their context,
@@ -26,12 +25,12 @@ type try struct {
 func (c *call) begin(ctx context.Context) try {
 	p := c.p
 	c.attempts++
-	t := try{ctx: ctx, begun: p.clock.Now(), sampled: true}
+	t := try{ctx: ctx, begun: p.clock.Now()}
 	if c.attempts == 1 {
 		c.begun = t.begun
-		t.sampled = c.number&sampleMask == 0
+		p.budget.began()
 	} else {
-		p.cell.Add(wordRetries, 1)
+		p.cell.Add(c.word(), 1)
 		t.ctx = attempt.With(ctx, c.attempts)
 		spanCtx, span := p.tracer.Start(t.ctx, "retry.attempt",
 			trace.WithAttributes(telemetry.NameKey.String(p.name), attemptKey.Int(c.attempts)))
@@ -45,14 +44,21 @@ func (c *call) begin(ctx context.Context) try {
 	return t
 }
 
-// finish takes the outcome of an attempt: its time counts if it failed, and 1 in so many successes.
+// word counts the attempts of c after its first.
+func (c *call) word() int {
+	if c.hedged {
+		return wordHedges
+	}
+	return wordRetries
+}
+
+// finish takes the outcome of an attempt. Of c it reads only what never changes: hedges finish side by side.
 func (c *call) finish(t *try, err error) {
 	p := c.p
-	if t.sampled || err != nil {
+	if t.span == nil {
+		p.took(t.begun, c.number, err)
+	} else {
 		p.typical.Add(time.Duration(p.clock.Now() - t.begun))
-	}
-	if t.sampled && err == nil && c.attempts == 1 {
-		p.unwatch()
 	}
 	if t.span != nil && err != nil {
 		t.span.SetStatus(codes.Error, "")

@@ -66,13 +66,21 @@ var (
 		"OnStateChange": {anyValue{}},
 	}
 	retryFields = map[string][]any{
-		"MaxAttempts":    {-2},
-		"Backoff":        {retry.Exponential(-1, time.Second), retry.Exponential(time.Second, time.Millisecond)},
-		"AttemptTimeout": {-time.Second},
-		"Budget":         {new(retry.Budget)},
-		"Retryable":      {anyValue{}},
-		"MaxHint":        {-2 * time.Second},
-		"OnRetry":        {anyValue{}},
+		"MaxAttempts": {-2},
+		"Backoff": {
+			retry.Exponential(-1, time.Second), retry.Exponential(time.Second, time.Millisecond), retry.Constant(0), retry.Linear(0, 1),
+			retry.Decorrelated(2, 1), retry.Decorrelated(1, 2).WithJitter(retry.None), retry.Backoff{}.WithJitter(retry.None + 1),
+		},
+		"AttemptTimeout":  {-time.Second},
+		"Budget":          {new(retry.Budget)},
+		"MaxElapsed":      {-time.Second},
+		"FirstTriesOnly":  {anyValue{}},
+		"HedgeDelay":      {-time.Second},
+		"HedgePercentile": {-0.5, 0.49, 1.0, math.NaN()},
+		"MaxHedges":       {-1, 10},
+		"Retryable":       {anyValue{}},
+		"MaxHint":         {-2 * time.Second},
+		"OnRetry":         {anyValue{}},
 	}
 )
 
