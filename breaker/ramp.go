@@ -1,7 +1,5 @@
 package breaker
 
-import "time"
-
 const (
 	// wholeShare is all calls, in the unit of shares: 1024 divides the range of credit.
 	wholeShare = 1024
@@ -33,10 +31,10 @@ func (b *Breaker) endRamp(word uint64) {
 
 // share returns how many of 1024 calls are let through at now. It rises with time, from a tenth.
 func (b *Breaker) share(now int64) uint32 {
-	ramp := b.set.ramp
-	passed := ramp - time.Duration(b.until.Load()-now) // may be anything when the ramp has been cut short
+	ramp := int64(b.set.ramp)
+	passed := ramp - (b.until.Load() - now) // may be anything when the ramp has been cut short
 	passed = min(max(passed, 0), ramp)
-	return max(uint32(wholeShare*(float64(passed)/float64(ramp))), leastShare)
+	return max(uint32(wholeShare*passed/ramp), leastShare)
 }
 
 // inShare decides about a call during a ramp.

@@ -77,10 +77,11 @@ func tagOf(word uint64) uint64 { return word >> generationShift & tagMask }
 
 // judge opens a closed breaker if its window says so, after a call with this permit was counted.
 func (b *Breaker) judge(p *Permit, now int64) {
-	if modeOf(b.word.Load()) == ForcedClosed {
+	if _, due := b.due(p.ticket, now); !due {
 		return
 	}
-	if _, due := b.due(p.ticket, now); !due {
+	if modeOf(b.word.Load()) == ForcedClosed {
+		b.tally.settled.Store(math.MaxUint64) // when the mode ends, the next outcome is to look again
 		return
 	}
 	b.mu.Lock()
