@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,56 +31,6 @@ func failN(t *testing.T, p *retry.Policy, n int) (attempts int) {
 		_ = p.Do(t.Context(), func(context.Context) error { attempts++; return errDown })
 	}
 	return attempts
-}
-
-func TestLoadGrowsByNoMoreThanTheBudgetAtAnyFailureRate(t *testing.T) {
-	const (
-		calls   = 10_000
-		callers = 50
-		ratio   = 0.2
-		burst   = 10
-	)
-	for _, percent := range []int64{0, 5, 10, 20, 50, 75, 100} {
-		synctest.Test(t, func(t *testing.T) {
-			budget := newBudget(t, retry.BudgetOptions{Ratio: ratio, Burst: burst})
-			p := newPolicy(t, retry.Options{MaxAttempts: 4, Backoff: retry.Exponential(time.Millisecond, time.Second), Budget: budget})
-			var attempts, failed atomic.Int64
-			var group sync.WaitGroup
-			for range callers {
-				group.Go(func() {
-					for range calls / callers {
-						err := p.Do(t.Context(), func(context.Context) error {
-							if n := attempts.Add(1); n*37%100 < percent {
-								return errDown
-							}
-							return nil
-						})
-						if err != nil {
-							failed.Add(1)
-						}
-					}
-				})
-			}
-			group.Wait()
-
-			load := float64(attempts.Load()) / calls
-			bound := 1 + ratio + float64(burst)/calls
-			t.Logf("%3d %% of attempts fail: %.3f attempts per call (bound %.3f), %.1f %% of calls fail",
-				percent, load, bound, float64(failed.Load())*100/calls)
-			if load > bound {
-				t.Errorf("%d %%: %.4f attempts per call, above %.4f", percent, load, bound)
-			}
-			if attempts.Load() < calls {
-				t.Errorf("%d %%: %d attempts for %d calls: a first attempt was refused", percent, attempts.Load(), calls)
-			}
-			if percent == 100 && load < bound-0.01 {
-				t.Errorf("%.4f attempts per call: the budget of %.4f is not used", load, bound)
-			}
-			if percent <= 10 && failed.Load() > calls/100 {
-				t.Errorf("%d %%: %d calls failed though the budget has room", percent, failed.Load())
-			}
-		})
-	}
 }
 
 func TestAtFirstOnlyTheBurstIsThere(t *testing.T) {
