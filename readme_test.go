@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/joist-go/joist/breaker"
+	"github.com/joist-go/joist/breaker/throttle"
 	"github.com/joist-go/joist/cache"
 	"github.com/joist-go/joist/pool"
 	"github.com/joist-go/joist/pool/bulkhead"
@@ -30,14 +31,15 @@ func TestTheReadmesCompositionIsTheExample(t *testing.T) {
 
 // refusals are the errors that say a call was not made, with the sentinel of each.
 var refusals = map[string]struct{ err, sentinel error }{
-	"ratelimit.LimitedError": {&ratelimit.LimitedError{}, ratelimit.ErrLimited},
-	"breaker.OpenError":      {&breaker.OpenError{}, breaker.ErrOpen},
-	"bulkhead.FullError":     {&bulkhead.FullError{}, bulkhead.ErrFull},
-	"pool.FullError":         {&pool.FullError{}, pool.ErrFull},
-	"cache.BackoffError":     {&cache.BackoffError{}, cache.ErrBackoff},
-	"cache.ClosedError":      {&cache.ClosedError{}, cache.ErrClosed},
-	"flight.ClosedError":     {&flight.ClosedError{}, flight.ErrClosed},
-	"pool.ClosedError":       {&pool.ClosedError{}, pool.ErrClosed},
+	"ratelimit.LimitedError":  {&ratelimit.LimitedError{}, ratelimit.ErrLimited},
+	"breaker.OpenError":       {&breaker.OpenError{}, breaker.ErrOpen},
+	"throttle.ThrottledError": {&throttle.ThrottledError{}, throttle.ErrThrottled},
+	"bulkhead.FullError":      {&bulkhead.FullError{}, bulkhead.ErrFull},
+	"pool.FullError":          {&pool.FullError{}, pool.ErrFull},
+	"cache.BackoffError":      {&cache.BackoffError{}, cache.ErrBackoff},
+	"cache.ClosedError":       {&cache.ClosedError{}, cache.ErrClosed},
+	"flight.ClosedError":      {&flight.ClosedError{}, flight.ErrClosed},
+	"pool.ClosedError":        {&pool.ClosedError{}, pool.ErrClosed},
 }
 
 func TestEveryRefusalHasItsSentinelAndItsMethods(t *testing.T) {

@@ -18,7 +18,7 @@ const (
 	DefaultK         = 2
 	DefaultWindow    = 2 * time.Minute
 	DefaultMinCalls  = 1
-	DefaultMaxReject = 0.95
+	DefaultMaxReject = 0.9
 )
 
 const (
@@ -47,7 +47,7 @@ type Options struct {
 	MinCalls int
 
 	// MaxReject is the highest reject probability, above 0 and below 1, so that some calls always go out and find that
-	// the dependency is well again. 0 is 0.95.
+	// the dependency is well again. 0 is 0.9: a tenth of the calls goes out to a dependency that accepts none.
 	MaxReject float64
 
 	// IsRejection says whether an error means that the dependency did not accept the call; one that does not is

@@ -9,6 +9,7 @@ import (
 
 	"github.com/joist-go/joist"
 	"github.com/joist-go/joist/breaker"
+	"github.com/joist-go/joist/breaker/throttle"
 	"github.com/joist-go/joist/cache"
 	"github.com/joist-go/joist/internal/contract"
 	"github.com/joist-go/joist/pool"
@@ -34,6 +35,7 @@ var (
 	_ doer = ratelimit.Subject[string]{}
 	_ doer = (*retry.Policy)(nil)
 	_ doer = (*breaker.Breaker)(nil)
+	_ doer = (*throttle.Throttle)(nil)
 	_ doer = (*bulkhead.Bulkhead)(nil)
 )
 
@@ -105,6 +107,26 @@ var blocks = []contract.Block{
 			return contract.Guard{Do: func(ctx context.Context, call contract.Call) error { return k.For("a").Do(ctx, call) }}
 		},
 		Refusal: breaker.ErrOpen, Hints: true,
+	},
+	{
+		Name: "throttle.Throttle",
+		New: func(testing.TB) contract.Guard {
+			t := joist.Must(throttle.New(throttle.Options{MinCalls: 1e6}))
+			return contract.Guard{Do: t.Do, Gone: contract.Watch(t)}
+		},
+		// It refuses by lot, and less than all calls, so that the guard draws until a call is refused. A hint says when the
+		// window slides, not that a call is let out then.
+		Refusing: func(testing.TB) contract.Guard {
+			t := joist.Must(throttle.New(throttle.Options{K: 1, MaxReject: 0.999}))
+			return contract.Guard{Do: func(ctx context.Context, call contract.Call) error {
+				for {
+					if err := t.Do(ctx, outage); !errors.Is(err, errOutage) {
+						return err
+					}
+				}
+			}}
+		},
+		Refusal: throttle.ErrThrottled,
 	},
 	{
 		Name: "bulkhead.Bulkhead",

@@ -14,6 +14,7 @@ import (
 
 	"github.com/joist-go/joist/breaker"
 	"github.com/joist-go/joist/breaker/breakerhttp"
+	"github.com/joist-go/joist/breaker/throttle"
 	"github.com/joist-go/joist/cache"
 	"github.com/joist-go/joist/pool"
 	"github.com/joist-go/joist/pool/bulkhead"
@@ -155,6 +156,17 @@ var optionsCases = []optionsCase{
 			"Base": {anyValue{}}, "MaxHosts": {-1, 1<<24 + 1}, "FailedResponse": {anyValue{}}, "OnHostStateChange": {anyValue{}},
 		}),
 		make: func(o any) error { _, err := breakerhttp.New(o.(breakerhttp.Options)); return err },
+	},
+	{
+		valid: throttle.Options{},
+		invalid: map[string][]any{
+			"K":           {-1., 0.99, 1001., math.NaN(), math.Inf(1)},
+			"Window":      {-time.Second, time.Millisecond, 25 * time.Hour},
+			"MinCalls":    {-1, 1_000_001},
+			"MaxReject":   {-0.1, 1., math.NaN()},
+			"IsRejection": {anyValue{}},
+		},
+		make: func(o any) error { _, err := throttle.New(o.(throttle.Options)); return err },
 	},
 	{
 		valid: pool.Options{},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/joist-go/joist"
 	"github.com/joist-go/joist/breaker"
+	"github.com/joist-go/joist/breaker/throttle"
 	"github.com/joist-go/joist/cache"
 	"github.com/joist-go/joist/pool"
 	"github.com/joist-go/joist/pool/bulkhead"
@@ -36,6 +37,7 @@ func useEverything(t *testing.T, m meters) (release func()) {
 		joist.Must(ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{Limits: limits, MeterProvider: m})),
 		joist.Must(breaker.New(breaker.Options{MeterProvider: m})),
 		joist.Must(breaker.NewKeyed(breaker.KeyedOptions[string]{Options: breaker.Options{MeterProvider: m}})),
+		joist.Must(throttle.New(throttle.Options{MeterProvider: m})),
 		joist.Must(bulkhead.New(bulkhead.Options{Limit: bulkhead.Fixed(1), MeterProvider: m})),
 		joist.Must(flight.New[string, int](flight.Options{MeterProvider: m})),
 		useCache(t, m),
