@@ -2,12 +2,15 @@ package breaker_test
 
 import (
 	"context"
+	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/joist-go/joist/breaker"
+	"github.com/joist-go/joist/internal/attempt"
 )
 
 func TestNeverMoreThanProbesAreOutAndEveryCallIsCountedOnce(t *testing.T) {
@@ -101,5 +104,96 @@ func TestTotalsNeverCountTwiceWhileTheWindowTurns(t *testing.T) {
 	wg.Wait()
 	if s := b.Stats(); s.Successes != begun.Load() {
 		t.Fatalf("%d successes of %d calls", s.Successes, begun.Load())
+	}
+}
+
+// Calls end in all ways, and begin and end in all states and modes, while the modes change and the listener calls back.
+func TestUnderLoadNoPermitLeaksInAnyMode(t *testing.T) {
+	const goroutines, each = 64, 5000
+	var (
+		b     *breaker.Breaker
+		moves [3]atomic.Int64 // by the state that they led to
+		calls counts
+	)
+	b = must(breaker.New(breaker.Options{
+		Window: breaker.Last(10 * time.Millisecond), MinCalls: 10, Probes: 2, Ramp: 50 * time.Microsecond,
+		OpenFor: time.Microsecond, MaxOpenFor: time.Microsecond, // no probe hangs: it would be counted, and be late, too
+		OnStateChange: func(t breaker.Transition) {
+			moves[t.To].Add(1)
+			calls.count(b.Do(context.Background(), func(context.Context) error { return nil }))
+		},
+	}))
+	var workers sync.WaitGroup
+	for g := range goroutines {
+		workers.Go(func() {
+			for i := range each {
+				n := g + i
+				ctx := context.Background()
+				if n%3 == 0 {
+					ctx = attempt.With(ctx, 2)
+				}
+				err := guarded(n%97 == 0, func() error {
+					return b.Do(ctx, func(context.Context) error {
+						runtime.Gosched()
+						switch {
+						case n%97 == 0:
+							calls.went.Add(1)
+							runtime.Goexit()
+						case n%89 == 0:
+							calls.went.Add(1)
+							panic(errDown)
+						case n%31 == 0:
+							return breaker.Ignore(errDown)
+						case i/200%2 == 0:
+							return errDown
+						}
+						return nil
+					})
+				})
+				if n%97 != 0 && n%89 != 0 || errors.Is(err, breaker.ErrOpen) {
+					calls.count(err)
+				}
+			}
+		})
+	}
+	stop := make(chan struct{})
+	var operator sync.WaitGroup
+	operator.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			b.SetMode([]breaker.Mode{
+				breaker.Normal, breaker.ForcedOpen, breaker.Normal, breaker.Observe, breaker.RetriesOnly, breaker.ForcedClosed, breaker.Observe,
+			}[n%7])
+			runtime.Gosched()
+		}
+	})
+	workers.Wait()
+	close(stop)
+	operator.Wait()
+	b.SetMode(breaker.Normal)
+	s := b.Stats()
+	if sum := s.Successes + s.Failures + s.Ignored + s.Late + s.Spared; sum != calls.went.Load() || s.Refused != calls.refused.Load() {
+		t.Errorf("%d calls went out and %d were refused, but counted were %d: %+v", calls.went.Load(), calls.refused.Load(), sum, s)
+	}
+	if s.Probing != 0 {
+		t.Errorf("all calls are over, but %d probes are out", s.Probing)
+	}
+	if s.Spared == 0 || s.Late == 0 || moves[breaker.Closed].Load() == 0 || moves[breaker.Open].Load() == 0 || moves[breaker.HalfOpen].Load() == 0 {
+		t.Errorf("nothing was tested: %+v", s)
+	}
+}
+
+// counts are those of the calls that were made and refused.
+type counts struct{ went, refused atomic.Int64 }
+
+func (c *counts) count(err error) {
+	if errors.Is(err, breaker.ErrOpen) {
+		c.refused.Add(1)
+	} else {
+		c.went.Add(1)
 	}
 }
