@@ -1,71 +1,66 @@
 package bulkhead
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"time"
-
-	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/joist-go/joist/internal/clock"
 	"github.com/joist-go/joist/internal/options"
 	"github.com/joist-go/joist/internal/telemetry"
 )
 
-// Options are the options of [New].
-type Options struct {
-	// Name tells the bulkhead apart in errors and telemetry. It is an attribute of every metric, so it should name a
-	// dependency, never a user or a key. At most 128 bytes; "" is "default".
-	Name string
-
-	// Limit is how many calls may be in flight, such as Fixed(50). It is required.
-	Limit Limit
-
-	// MeterProvider makes the instruments; nil is the global one.
-	MeterProvider metric.MeterProvider
-
-	// TracerProvider is there as in every Options. A bulkhead opens no spans: a refusal is an event on the caller's.
-	TracerProvider trace.TracerProvider
-}
-
 // Bulkhead limits how many calls are in flight. It is made with [New]; the zero Bulkhead is not usable. All methods are
 // safe for concurrent use. It owns no goroutine and needs no Close.
 type Bulkhead struct {
-	slots *slots
-	name  string
+	slots    *slots
+	name     string
+	classify func(error) Outcome
+	waits    *telemetry.Histogram
 }
 
 // New returns a Bulkhead, or an error that tells every fault of o.
 func New(o Options) (*Bulkhead, error) {
 	faults := options.Check("joist/bulkhead", "Options")
 	faults.Name(o.Name)
-	limit := check(faults, o.Limit)
+	limit, changes := check(faults, o.Limit)
+	o.checkQueue(faults)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	if o.Name == "" {
-		o.Name = telemetry.DefaultName
-	}
 	b := &Bulkhead{
-		name: o.Name,
+		name:     cmp.Or(o.Name, telemetry.DefaultName),
+		classify: o.Classify,
 		slots: &slots{
-			limit:   limit,
 			clock:   clock.New(),
-			refused: telemetry.NewCell(requests.Words() - wordRejected),
+			queue:   o.queue(),
+			refused: telemetry.NewCell(requests.Words() - 1),
 		},
 	}
-	observe(b, o)
+	b.slots.limit.Store(uint64(limit))
+	if changes != nil {
+		b.slots.adapt = &adapter{law: changes}
+	}
+	b.observe(o)
 	return b, nil
 }
 
-// Do calls fn with ctx if a slot is free, and returns fn's error as it is. It never blocks on its own.
+// Do calls fn with ctx once it has a slot, and returns fn's error as it is. It blocks only if the bulkhead has a queue
+// (MaxQueue): no longer than MaxWait, and no longer than ctx.
 //
-// It returns a [*FullError] when all slots are taken, and ctx.Err() when ctx has ended already; fn is not called then.
-// Once fn runs, ctx is its business: Do returns when fn does. A panic or a runtime.Goexit in fn gives the slot back and
-// takes its course, a panic with the stack it has. fn must not be nil. Do allocates nothing unless it refuses.
+// It returns a [*FullError] when it got no slot, and ctx.Err() when ctx had ended already or is cancelled during the
+// wait; fn is not called then. A wait that would not fit ctx's deadline is not begun. Once fn runs, ctx is its business:
+// Do returns when fn does. A panic or a runtime.Goexit in fn gives the slot back and takes its course, a panic with the
+// stack it has. fn must not be nil. Do allocates nothing unless it waits or refuses.
 func (b *Bulkhead) Do(ctx context.Context, fn func(context.Context) error) error {
 	began, err := b.enter(ctx)
 	if err != nil {
+		return err
+	}
+	if b.slots.adapt != nil {
+		_, err := judged(ctx, b, began, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
 		return err
 	}
 	defer b.slots.leave(began)
@@ -79,57 +74,80 @@ func DoValue[V any](ctx context.Context, b *Bulkhead, fn func(context.Context) (
 		var zero V
 		return zero, err
 	}
+	if b.slots.adapt != nil {
+		return judged(ctx, b, began, fn)
+	}
 	defer b.slots.leave(began)
 	return fn(ctx)
 }
 
+// judged makes a call that an adaptive limit learns from.
+func judged[V any](ctx context.Context, b *Bulkhead, began int64, fn func(context.Context) (V, error)) (V, error) {
+	outcome := Ignore // of a panic and of a Goexit
+	defer func() { b.slots.leaveJudged(began, outcome) }()
+	v, err := fn(ctx)
+	outcome = b.judge(ctx, err)
+	return v, err
+}
+
 func (b *Bulkhead) enter(ctx context.Context) (began int64, err error) {
 	if err := ctx.Err(); err != nil {
-		b.slots.refused.Inc(wordCancelled - wordRejected)
+		b.slots.refused.Inc(wordCancelled - 1)
 		return 0, err
 	}
-	began, inflight, ok := b.slots.enter()
-	if !ok {
-		return 0, b.refuse(ctx, inflight)
+	if began, ok := b.slots.enter(); ok {
+		return began, nil
 	}
-	return began, nil
+	if b.slots.queue == nil {
+		return 0, b.refuse(ctx, ReasonFull)
+	}
+	return b.wait(ctx)
 }
 
-func (b *Bulkhead) refuse(ctx context.Context, inflight uint64) error {
-	b.slots.refused.Inc(0)
+// wait is the way of a call that found no slot free, or others waiting.
+func (b *Bulkhead) wait(ctx context.Context) (began int64, err error) {
+	s := b.slots
+	now := s.clock.Now()
+	w, reason := s.join(ctx, now)
+	if w != nil {
+		reason, err = s.await(ctx, w)
+		b.waits.Record(ctx, 0, time.Duration(s.clock.Now()-now))
+	}
+	switch {
+	case err != nil:
+		s.refused.Inc(wordCancelled - 1)
+		return 0, err
+	case reason != 0:
+		return 0, b.refuse(ctx, reason)
+	default:
+		return s.begin(s.word.Load()), nil
+	}
+}
+
+func (b *Bulkhead) refuse(ctx context.Context, reason Reason) error {
+	s := b.slots
+	s.refused.Inc(wordOf(reason) - 1)
 	telemetry.Event(ctx, "joist.bulkhead.full", b.name)
+	queued := s.queued()
 	return &FullError{
 		Name:     b.name,
-		Limit:    int(b.slots.limit),
-		InFlight: int(inflight),
-		Wait:     b.slots.typical.Get(),
+		Limit:    int(s.limit.Load()),
+		InFlight: int(s.inflight()),
+		Queued:   int(queued),
+		Reason:   reason,
+		Wait:     s.typical.Get() + s.estimate(queued),
 	}
 }
 
-// Stats is a snapshot of a bulkhead. Its numbers are read one after the other, so under load they may differ by calls
-// that came or went meanwhile.
-type Stats struct {
-	// Limit is how many calls may be in flight.
-	Limit int
-	// InFlight is how many calls are, at most Limit.
-	InFlight int
-	// Accepted, Rejected and Cancelled count what became of the calls to Do since New: let in, refused because all
-	// slots were taken, and not tried because the context had ended.
-	Accepted, Rejected, Cancelled int64
-	// Typical is the moving average of the time of a call: of all calls if they typically take 20 µs or more, else of
-	// one in 64. It is 0 before the first one ended.
-	Typical time.Duration
-}
-
-// Stats returns a snapshot. It does not block.
-func (b *Bulkhead) Stats() Stats {
-	s := b.slots
-	return Stats{
-		Limit:     int(s.limit),
-		InFlight:  int(s.inflight()),
-		Accepted:  s.accepted(),
-		Rejected:  s.Total(wordRejected),
-		Cancelled: s.Total(wordCancelled),
-		Typical:   s.typical.Get(),
+// SetLimit changes a [Fixed] limit, to 1 to [MaxLimit]. Calls in flight above a lower limit go on; no other begins until
+// they are below it. It returns an error for another number, and for an adaptive limit, which finds its own.
+func (b *Bulkhead) SetLimit(n int) error {
+	if b.slots.adapt != nil {
+		return errors.New("joist/bulkhead: SetLimit is for a Fixed limit; an adaptive one has Min and Max")
 	}
+	if n < 1 || n > MaxLimit {
+		return fmt.Errorf("joist/bulkhead: SetLimit: the limit is %d, but must be from 1 to %d", n, MaxLimit)
+	}
+	b.slots.setLimit(n)
+	return nil
 }

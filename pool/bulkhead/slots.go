@@ -11,12 +11,17 @@ import (
 
 // The layout of slots.word.
 const (
-	inflightBits = 24
+	inflightBits = 25
 	inflightMask = 1<<inflightBits - 1
-	acceptedOne  = 1 << inflightBits
+	queuedBit    = 1 << inflightBits
+	takenMask    = queuedBit | inflightMask // compared with the limit: more than any limit while calls are queued
+	acceptedBits = inflightBits + 1
+	acceptedOne  = 1 << acceptedBits
+	entry        = acceptedOne + 1
 	carryBit     = 1 << 63 // the top bit of the count of accepted calls
-	carryWorth   = carryBit >> inflightBits
-	sampleMask   = 63 << inflightBits // zero in these bits: one accepted call in 64
+	carryWorth   = carryBit >> acceptedBits
+	carryDue     = carryBit | carryBit>>1
+	sampleMask   = 63 << acceptedBits // zero in these bits: one accepted call in 64
 )
 
 // slowCall is the typical time from which on all calls are timed: two readings of the clock cost more than the rest of
@@ -26,52 +31,73 @@ const slowCall = 20 * time.Microsecond
 // unsampled stands for the begin of a call whose time is not taken.
 const unsampled = math.MinInt64
 
-// slots is all that changes in a bulkhead, on one cache line, apart from what counts refusals. It is what telemetry
-// counts from, so it knows nothing of the Bulkhead.
+// slots is all that changes in a bulkhead. It is what telemetry counts from, so it knows nothing of the Bulkhead.
 //
-// The word holds two numbers:
+// The word holds two numbers and a flag:
 //
-//	bit 63 ──────────────── 24   23 ───────── 0
-//	calls accepted, ever         calls in flight
+//	bit 63 ──────────────── 26   25       24 ───────── 0
+//	calls accepted, ever         queued   calls in flight
 //
-// A call enters by one compare-and-swap that adds one to both, and leaves by one addition that takes one from the calls
-// in flight. Because the number of calls in flight is compared and raised in one step, it is never above the limit, and
-// no call is refused while a slot is free; an addition with undo is cheaper under contention and gives up the second.
-// A refusal does not write the word: it loads it, and counts in a striped cell.
+// A call looks at the word, and if there is room enters by one addition of one to both numbers; it leaves by one
+// addition that takes one from the calls in flight. Who finds after the addition that there was no room takes it back,
+// unless somebody has left meanwhile: then the slot is free and is kept. So the calls that run are never more than the
+// limit. Nor is a call refused while a slot is free: whoever makes the word look full without having a slot takes one
+// before it takes back, if there is any (docs/concurrency.md). A refusal only loads the word, and counts in a striped
+// cell.
 //
-// Accepted calls are counted for nothing this way, but only 2^39 of them until the top bit is set. Whoever sees that
-// bit clears it by a compare-and-swap and adds its worth to carried. A reader takes carried first and the word second,
-// so that it may miss a carry under way and be short for a moment, but never counts one twice.
+// The flag says that calls wait in the queue. While it is set nobody enters past the queue, and whoever takes from the
+// calls in flight looks after the queue. It is written under the queue's lock.
+//
+// Accepted calls are counted for nothing this way, but only 2^37 of them until the top bit is set. Whoever is timed and
+// sees the two top bits clears the upper by a compare-and-swap and adds its worth to carried. That there is half of it
+// left keeps an entry that is taken back later from borrowing. A reader takes carried first and the word second, so
+// that it may miss a carry under way and be short for a moment, but never counts one twice.
 type slots struct {
 	word    atomic.Uint64
-	carried atomic.Int64
+	limit   atomic.Uint64
 	typical clock.Average // the time of a call
-	limit   uint64
+	carried atomic.Int64
 	clock   clock.Clock
-	refused *telemetry.Cell // words: rejected, cancelled
+	queue   *queue          // nil when nobody waits
+	adapt   *adapter        // nil when the limit is fixed
+	refused *telemetry.Cell // words: those after wordAccepted
 }
 
-// enter takes a slot. It returns when the call began if its time is to be taken, else unsampled; or false and the
-// number of calls in flight.
-func (s *slots) enter() (began int64, inflight uint64, ok bool) {
+// enter takes a slot. It returns when the call began if its time is to be taken, else unsampled.
+func (s *slots) enter() (began int64, ok bool) {
+	limit := s.limit.Load()
+	if s.word.Load()&takenMask >= limit {
+		return 0, false
+	}
+	v := s.word.Add(entry)
+	if v&takenMask > limit && !s.keep() {
+		return 0, false
+	}
+	if (v-acceptedOne)&sampleMask == 0 || s.typical.Get() >= slowCall {
+		return s.begin(v), true
+	}
+	return unsampled, true
+}
+
+// keep settles an entry that found no room: it is kept if there is room by now, else taken back.
+func (s *slots) keep() bool {
 	for {
 		v := s.word.Load()
-		if v&inflightMask >= s.limit {
-			return 0, v & inflightMask, false
+		if v&takenMask <= s.limit.Load() {
+			return true
 		}
-		if !s.word.CompareAndSwap(v, v+acceptedOne+1) {
-			continue
+		if s.word.CompareAndSwap(v, v-entry) {
+			if v&queuedBit != 0 {
+				s.handOn()
+			}
+			return false
 		}
-		if v&sampleMask == 0 || s.typical.Get() >= slowCall {
-			return s.begin(v), 0, true
-		}
-		return unsampled, 0, true
 	}
 }
 
 // begin is the path of a call that is timed. It is also where the count of accepted calls is relieved of its top bit.
 func (s *slots) begin(v uint64) int64 {
-	for v&carryBit != 0 {
+	for v&carryDue == carryDue {
 		if s.word.CompareAndSwap(v, v&^carryBit) {
 			s.carried.Add(carryWorth)
 			break
@@ -86,12 +112,43 @@ func (s *slots) leave(began int64) {
 	if began != unsampled {
 		s.typical.Add(time.Duration(s.clock.Now() - began))
 	}
-	s.word.Add(^uint64(0))
+	if s.word.Add(^uint64(0))&queuedBit != 0 {
+		s.handOn()
+	}
+}
+
+// leaveJudged is leave for an adaptive limit, which learns from how the call ended.
+func (s *slots) leaveJudged(began int64, o Outcome) {
+	if began != unsampled {
+		now := s.clock.Now()
+		s.typical.Add(time.Duration(now - began))
+		if o != Ignore {
+			s.adapt.record(s, call{began: began, ended: now, inflight: int(s.inflight()), dropped: o == Drop})
+		}
+	}
+	if s.word.Add(^uint64(0))&queuedBit != 0 {
+		s.handOn()
+	}
+}
+
+// retract gives back a slot that no call was made with.
+func (s *slots) retract() {
+	if s.word.Add(^uint64(entry-1))&queuedBit != 0 {
+		s.handOn()
+	}
+}
+
+// setLimit changes the limit, and lets in who waits for what it adds.
+func (s *slots) setLimit(n int) {
+	s.limit.Store(uint64(n))
+	if s.queue != nil {
+		s.handOn()
+	}
 }
 
 func (s *slots) inflight() int64 { return int64(s.word.Load() & inflightMask) }
 
 func (s *slots) accepted() int64 {
 	carried := s.carried.Load() // before the word, see above
-	return carried + int64(s.word.Load()>>inflightBits)
+	return carried + int64(s.word.Load()>>acceptedBits)
 }

@@ -6,14 +6,17 @@ import (
 	"testing"
 )
 
-// nearCarry returns a bulkhead that has accepted so many calls that left more set the top bit of their count.
+// due is the count of accepted calls at which it is relieved.
+const due = carryWorth + carryWorth/2
+
+// nearCarry returns a bulkhead that has accepted so many calls that left more make its count due.
 func nearCarry(t *testing.T, left uint64) *Bulkhead {
 	t.Helper()
 	b, err := New(Options{Limit: Fixed(4)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.slots.word.Store((carryWorth - left) << inflightBits)
+	b.slots.word.Store((due - left) << acceptedBits)
 	return b
 }
 
@@ -24,7 +27,7 @@ func TestTheCountOfAcceptedCallsOutgrowsItsBits(t *testing.T) {
 		if err := b.Do(t.Context(), func(context.Context) error { return nil }); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := b.Stats().Accepted, carryWorth-left+i+1; got != want {
+		if got, want := b.Stats().Accepted, due-left+i+1; got != want {
 			t.Fatalf("accepted %d, want %d", got, want)
 		}
 	}
@@ -50,7 +53,7 @@ func TestACarryIsMadeOnceHoweverManyCallsSeeIt(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got, want := b.Stats().Accepted, int64(carryWorth-left+callers*calls); got != want {
+	if got, want := b.Stats().Accepted, int64(due-left+callers*calls); got != want {
 		t.Errorf("accepted %d, want %d", got, want)
 	}
 }
@@ -69,12 +72,35 @@ func TestTotalsAreReadByTheWordsOfTheCounter(t *testing.T) {
 		}
 		return nil
 	})
-	for word, want := range map[int]int64{wordAccepted: 1, wordRejected: 2, wordCancelled: 1} {
+	for word, want := range map[int]int64{wordAccepted: 1, wordRejected: 2, wordTimeout: 0, wordShed: 0, wordCancelled: 1} {
 		if got := b.slots.Total(word); got != want {
 			t.Errorf("word %d: %d, want %d", word, got, want)
 		}
 	}
-	if requests.Words() != 3 {
+	if requests.Words() != 5 {
 		t.Errorf("the counter has %d series", requests.Words())
+	}
+}
+
+func TestAnEntryThatFindsNoRoomIsTakenBackOrKeptByWhatHasLeft(t *testing.T) {
+	b, err := New(Options{Limit: Fixed(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := b.slots
+	if _, ok := s.enter(); !ok {
+		t.Fatal("no slot in an empty bulkhead")
+	}
+	s.word.Add(entry) // as a call that looked before the other had entered
+	if s.keep() || s.inflight() != 1 || s.accepted() != 1 {
+		t.Errorf("past the limit: %d in flight, %d accepted", s.inflight(), s.accepted())
+	}
+	s.word.Add(entry)
+	if _, ok := s.enter(); ok {
+		t.Error("entered past the limit")
+	}
+	s.leave(unsampled)
+	if !s.keep() || s.inflight() != 1 || s.accepted() != 2 {
+		t.Errorf("a slot is free: %d in flight, %d accepted", s.inflight(), s.accepted())
 	}
 }
