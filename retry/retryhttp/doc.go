@@ -52,7 +52,7 @@
 //
 // # HTTP/2
 //
-// net/http itself sends a request again, up to seven times in all, whose stream the server refuses, or does not count
+// net/http itself sends a request again, up to eight times in all, whose stream the server refuses, or does not count
 // among those that it will still answer when it says GOAWAY. That is safe for any method, and none of it is seen here: such
 // a request has made one attempt, and the budget is not asked. What comes out is the outcome of the last of them. A
 // request whose stream the server had taken when the connection broke may have been processed, and is repeated only if
