@@ -20,11 +20,14 @@ const (
 	errorTypeKey   = attribute.Key("error.type")
 )
 
+// clientSpan are the options of every attempt's span, put together once.
+var clientSpan = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
+
 // send makes one attempt in a span of its own, which ends when the header is there. Where no span is recorded, the attempt
 // stays in the caller's, so that the blocks inside can add their events to that.
 func (x *exchange) send(out outgoing) (*http.Response, error) {
 	method := x.req.Method
-	ctx, span := x.t.tracer.Start(out.ctx, spanName(method), trace.WithSpanKind(trace.SpanKindClient))
+	ctx, span := x.t.tracer.Start(out.ctx, spanName(method), clientSpan...)
 	defer span.End()
 	if !span.IsRecording() {
 		if span.SpanContext().IsValid() { // otherwise there is no tracing here, but perhaps a span from elsewhere to tell about

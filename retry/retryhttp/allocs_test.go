@@ -1,0 +1,46 @@
+//go:build !race
+
+package retryhttp_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/joist-go/joist/retry"
+	"github.com/joist-go/joist/retry/retryhttp"
+)
+
+// What a success costs above the base, in allocations.
+func TestWhatASuccessAllocates(t *testing.T) {
+	resp := answer(200, http.NoBody, "")
+	instant := base(func(*http.Request) (*http.Response, error) { return resp, nil })
+	deadline, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	for name, c := range map[string]struct {
+		options retryhttp.Options
+		ctx     context.Context
+		most    float64
+	}{
+		"nothing to tell":            {retryhttp.Options{}, t.Context(), 2},
+		"a deadline that is told":    {retryhttp.Options{}, deadline, 7},
+		"a deadline that is not":     {retryhttp.Options{OmitHeaders: true}, deadline, 2},
+		"AttemptTimeout":             {retryhttp.Options{Options: retry.Options{AttemptTimeout: time.Minute}}, t.Context(), 13},
+		"AttemptTimeout not told of": {retryhttp.Options{Options: retry.Options{AttemptTimeout: time.Minute}, OmitHeaders: true}, t.Context(), 8},
+	} {
+		c.options.Base = instant
+		transport := newTransport(t, c.options)
+		req := get(t, c.ctx)
+		req.Header.Set("Accept", "application/json")
+		got := testing.AllocsPerRun(500, func() {
+			if r, err := transport.RoundTrip(req); err != nil || r != resp {
+				t.Error(r, err)
+			}
+		})
+		t.Logf("%s: %v allocations", name, got)
+		if got > c.most {
+			t.Errorf("%s: %v allocations, want at most %v", name, got, c.most)
+		}
+	}
+}
