@@ -19,6 +19,10 @@ func TestTheHotPathsDoNotAllocate(t *testing.T) {
 	inner := must(breaker.New(breaker.Options{}))
 	k := newKeyed(t, breaker.KeyedOptions[string]{})
 	k.For("key")
+	ramps := must(breaker.New(breaker.Options{Ramp: 24 * time.Hour, Mode: breaker.ForcedOpen}))
+	ramps.SetMode(breaker.Normal)
+	observes := must(breaker.New(breaker.Options{MinCalls: 1, OpenFor: time.Hour, Mode: breaker.Observe}))
+	wantErr(t, fail(observes), errDown)
 	failing := func(context.Context) error { return errDown }
 	calls := map[string]func(){
 		"Do that fails": func() { _ = closed.Do(ctx, failing) },
@@ -37,6 +41,12 @@ func TestTheHotPathsDoNotAllocate(t *testing.T) {
 		"a refusal by Allow": func() {
 			if _, err := open.Allow(ctx); err == nil {
 				t.Error("not refused")
+			}
+		},
+		"a call in a ramp, mostly refused": func() { _ = ramps.Do(ctx, failing) },
+		"a call that is spared": func() {
+			if observes.Do(ctx, failing) != errDown { //nolint:errorlint // as it was returned
+				t.Error("refused")
 			}
 		},
 		"a nested, capturing composition": func() {

@@ -137,6 +137,22 @@ func TestPermitsOutlastARampsEnd(t *testing.T) {
 	})
 }
 
+func TestTheFirstCallAfterARampEndsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := ramping(t, breaker.Options{})
+		time.Sleep(10*time.Second - 1)
+		through(b, 10)
+		if breaker.Plain(b) {
+			t.Fatal("the ramp has ended before its time")
+		}
+		time.Sleep(1)
+		wantErr(t, succeed(b), nil)
+		if !breaker.Plain(b) {
+			t.Fatal("calls after the ramp still take a second look")
+		}
+	})
+}
+
 func TestLeavingForcedOpenRamps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := must(breaker.New(breaker.Options{Ramp: 10 * time.Second, Mode: breaker.ForcedOpen}))
