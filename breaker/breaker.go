@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -17,7 +18,8 @@ import (
 // The state is one word:
 //
 //	bits 63–26  generation: the number of transitions so far
-//	bits 25–7   0; bits 25–2 of a permit's ticket are the serial of a probe
+//	bits 25–8   0; bits 25–2 of a permit's ticket are the serial of a probe
+//	bit 7       calls are timed: a breaker with SlowCall
 //	bit 6       calls that are out are counted: a breaker of a Keyed
 //	bit 5       ramping
 //	bits 4–2    mode
@@ -37,6 +39,7 @@ type Breaker struct {
 	used        atomic.Bool               // in a Keyed: asked for since the last look for one to drop
 	set         *settings
 	tally       *tally
+	flights     *flights // of a breaker with SlowCall
 	notify      func(Transition)
 
 	mu       sync.Mutex // guards all below, and changes of word, refuseUntil, refusal and until
@@ -67,8 +70,11 @@ func New(o Options) (*Breaker, error) {
 func newBreaker(set *settings, mode Mode, notify func(Transition)) *Breaker {
 	b := &Breaker{set: set, tally: &tally{}, notify: notify}
 	now := set.clock.Now()
-	b.tally.init(set.span, now)
-	b.enter(0, mode.forces(Closed), mode, now, 0)
+	b.tally.init(set, now)
+	if set.slowCall > 0 {
+		b.flights = newFlights(time.Duration(set.slowCall), now)
+	}
+	b.enter(0, mode.forces(Closed), mode, now, ratios{})
 	return b
 }
 
@@ -80,13 +86,14 @@ func (b *Breaker) Do(ctx context.Context, fn func(context.Context) error) error 
 		return err
 	}
 	word := b.word.Load()
+	var mark int64
 	if word&plainMask != 0 {
 		var err error
-		if word, err = b.admit(ctx, word); err != nil {
+		if word, mark, err = b.admit(ctx, word); err != nil {
 			return err
 		}
 	}
-	p := Permit{b: b, ctx: ctx, ticket: word | calling}
+	p := Permit{b: b, ctx: ctx, ticket: word | calling, mark: mark}
 	defer p.abandon()
 	err := fn(ctx)
 	p.Done(err)
@@ -101,13 +108,14 @@ func DoValue[V any](ctx context.Context, b *Breaker, fn func(context.Context) (V
 		return zero, err
 	}
 	word := b.word.Load()
+	var mark int64
 	if word&plainMask != 0 {
 		var err error
-		if word, err = b.admit(ctx, word); err != nil {
+		if word, mark, err = b.admit(ctx, word); err != nil {
 			return zero, err
 		}
 	}
-	p := Permit{b: b, ctx: ctx, ticket: word | calling}
+	p := Permit{b: b, ctx: ctx, ticket: word | calling, mark: mark}
 	defer p.abandon()
 	v, err := fn(ctx)
 	p.Done(err)
@@ -122,27 +130,37 @@ func (b *Breaker) Allow(ctx context.Context) (Permit, error) {
 		return Permit{}, err
 	}
 	word := b.word.Load()
+	var mark int64
 	if word&plainMask != 0 {
 		var err error
-		if word, err = b.admit(ctx, word); err != nil {
+		if word, mark, err = b.admit(ctx, word); err != nil {
 			return Permit{}, err
 		}
 	}
-	return Permit{b: b, ctx: ctx, ticket: word | calling}, nil
+	return Permit{b: b, ctx: ctx, ticket: word | calling, mark: mark}, nil
 }
 
-// admit decides about a call that is not simply let out. It returns its ticket, or refuses.
-func (b *Breaker) admit(ctx context.Context, word uint64) (ticket uint64, err error) {
+// admit decides about a call that is not simply let out. It returns its ticket and mark, or refuses.
+func (b *Breaker) admit(ctx context.Context, word uint64) (ticket uint64, mark int64, err error) {
 	ticket, allowed := ticketOf(word, 0), true
-	if word&(stateMask|rampFlag) != 0 {
+	if word&(stateMask|rampFlag|timedFlag) != 0 {
 		now := b.set.clock.Now()
+		look := false // with the lock
 		switch {
-		case stateOf(word) == Closed && now < b.until.Load():
-			allowed = b.inShare(now)
-		case stateOf(word) != Closed && now < b.refuseUntil.Load():
+		case stateOf(word) != Closed:
 			allowed = false
-		default:
-			ticket, allowed = b.admitLocked(ctx, now)
+			look = now >= b.refuseUntil.Load()
+		case word&timedFlag != 0 && b.flights.due(now), word&rampFlag != 0 && now >= b.until.Load():
+			look = true
+		case word&rampFlag != 0:
+			allowed = b.inShare(now)
+		}
+		if !look && allowed && word&timedFlag != 0 {
+			mark = b.flights.begin(now, tagOf(word))
+			look = mark == 0
+		}
+		if look {
+			ticket, mark, allowed = b.admitLocked(ctx, now)
 		}
 	}
 	switch {
@@ -150,12 +168,12 @@ func (b *Breaker) admit(ctx context.Context, word uint64) (ticket uint64, err er
 		if b.set.keyed {
 			b.tally.out.Add(1)
 		}
-		return ticket, nil
+		return ticket, mark, nil
 	case modeOf(word).spares(ctx):
 		b.turnedAway(ctx, wordSpared, "joist.breaker.spared")
-		return spent, nil
+		return spent, 0, nil
 	}
-	return 0, b.turnedAway(ctx, wordRefused, "joist.breaker.refused")
+	return 0, 0, b.turnedAway(ctx, wordRefused, "joist.breaker.refused")
 }
 
 // turnedAway counts and tells that the breaker refused a call, or would have but for its mode. It returns the refusal.
@@ -169,14 +187,20 @@ func (b *Breaker) turnedAway(ctx context.Context, word int, event string) *OpenE
 }
 
 // admitLocked makes the transitions that are due, and decides by the state that it finds then.
-func (b *Breaker) admitLocked(ctx context.Context, now int64) (ticket uint64, allowed bool) {
+func (b *Breaker) admitLocked(ctx context.Context, now int64) (ticket uint64, mark int64, allowed bool) {
 	b.mu.Lock()
+	if b.flights != nil {
+		now = b.set.clock.Now() // its quarter must not pass while this call waits for the lock
+	}
 	b.settle(now)
 	word := b.word.Load()
 	var serial uint32
 	switch stateOf(word) {
 	case Closed:
 		allowed = word&rampFlag == 0 || b.inShare(now)
+		if allowed && b.flights != nil {
+			mark = b.flights.begin(now, tagOf(word))
+		}
 	case HalfOpen:
 		serial, allowed = b.takeProbe(now)
 	}
@@ -189,13 +213,13 @@ func (b *Breaker) admitLocked(ctx context.Context, now int64) (ticket uint64, al
 	}()
 	b.leave(ctx)
 	told = true
-	return ticket, allowed
+	return ticket, mark, allowed
 }
 
 // State returns the state now, without a call: a breaker whose opening ran out is half-open, and one whose probes hang
 // has reclaimed them. What a state means for a call depends on the mode, too: see [Mode]. A breaker that ramps is closed.
 func (b *Breaker) State() State {
-	if stateOf(b.word.Load()) == Closed {
+	if b.word.Load()&(stateMask|timedFlag) == 0 {
 		return Closed
 	}
 	b.mu.Lock()
@@ -208,7 +232,7 @@ func (b *Breaker) State() State {
 // peek is State and Mode without telling the listener, which learns from the next call.
 func (b *Breaker) peek() (State, Mode) {
 	word := b.word.Load()
-	if stateOf(word) == Closed {
+	if word&(stateMask|timedFlag) == 0 {
 		return Closed, modeOf(word)
 	}
 	b.mu.Lock()

@@ -30,6 +30,9 @@ type OpenError struct {
 	// a mode did either.
 	FailureRatio float64
 
+	// SlowRatio is the share of slow calls then, likewise; see [Options].SlowCall.
+	SlowRatio float64
+
 	clock *clock.Clock // nil if there is no until
 	until int64        // clock reading at which the breaker goes half-open, or the ramp ends
 }
@@ -44,7 +47,11 @@ func (e *OpenError) Error() string {
 	case e.State == Closed:
 		return fmt.Sprintf("joist/breaker: %q has just closed and does not let all calls through yet", e.Name)
 	}
-	return fmt.Sprintf("joist/breaker: %q is open for another %v (failure ratio %.2f)", e.Name, e.RetryAfter(), e.FailureRatio)
+	ratios := fmt.Sprintf("failure ratio %.2f", e.FailureRatio)
+	if e.SlowRatio > 0 {
+		ratios += fmt.Sprintf(", slow ratio %.2f", e.SlowRatio)
+	}
+	return fmt.Sprintf("joist/breaker: %q is open for another %v (%s)", e.Name, e.RetryAfter(), ratios)
 }
 
 // Unwrap returns [ErrOpen].

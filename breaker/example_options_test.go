@@ -36,7 +36,7 @@ func ExampleWindow() {
 	fmt.Println(err)
 	// Output:
 	// Last(30s)
-	// joist/breaker: Options.Window is Last(1ms), but must last from 10ms to 24h (0 is the default)
+	// joist/breaker: Options.Window is Last(1ms), but must last from 10ms to 24h, or be of 1 to 10000 calls
 }
 
 // State is fit for a readiness report: it is up to date without a call.

@@ -208,9 +208,9 @@ type KeyedStats struct {
 	Mode Mode
 	// OwnMode counts the breakers whose mode is another.
 	OwnMode int
-	// Successes, Failures, Ignored, Refused and Spared count the calls of all breakers since construction, those of dropped
+	// Successes, Failures, Slow, Ignored, Refused and Spared count the calls of all breakers since construction, those of dropped
 	// ones and of the overflow breaker included.
-	Successes, Failures, Ignored, Refused, Spared int64
+	Successes, Failures, Slow, Ignored, Refused, Spared int64
 	// Dropped counts the breakers that made room for others.
 	Dropped int64
 	// Overflowed counts how often For returned the overflow breaker.
@@ -223,6 +223,7 @@ func (k *Keyed[K]) Stats() KeyedStats {
 		Mode:       k.Mode(),
 		Successes:  k.ledger.Total(wordSuccess),
 		Failures:   k.ledger.Total(wordFailure),
+		Slow:       k.ledger.Total(wordSlow),
 		Ignored:    k.ledger.Total(wordIgnored),
 		Refused:    k.ledger.Total(wordRefused),
 		Spared:     k.ledger.Total(wordSpared),

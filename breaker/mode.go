@@ -95,9 +95,9 @@ func (b *Breaker) setMode(wanted func() Mode) {
 		}
 		switch {
 		case to != state:
-			b.change(to, m, now, 0)
+			b.change(to, m, now, ratios{})
 		case m == ForcedOpen || m == ForcedClosed: // the opening has no end now, the ramp is over
-			b.enter(word>>generationShift, to, m, now, 0)
+			b.enter(word>>generationShift, to, m, now, ratios{})
 		default:
 			b.word.Store(word&^modeMask | uint64(m)<<modeShift)
 		}

@@ -18,6 +18,7 @@ const (
 	DefaultWindow       = 10 * time.Second
 	DefaultMinCalls     = 20
 	DefaultFailureRatio = 0.5
+	DefaultSlowRatio    = 1.0
 	DefaultOpenFor      = 5 * time.Second
 	DefaultMaxOpenFor   = time.Minute
 	DefaultProbes       = 5
@@ -25,38 +26,95 @@ const (
 )
 
 const (
-	minWindow   = 10 * time.Millisecond
-	maxWindow   = 24 * time.Hour
-	maxMinCalls = 1_000_000
-	maxProbes   = 1000
-	maxRamp     = 24 * time.Hour
+	minWindow    = 10 * time.Millisecond
+	maxWindow    = 24 * time.Hour
+	maxLastCalls = 10_000
+	minSlowCall  = time.Millisecond
+	maxSlowCall  = 24 * time.Hour
+	maxMinCalls  = 1_000_000
+	maxProbes    = 1000
+	maxRamp      = 24 * time.Hour
 )
 
 // Window says over which calls a closed breaker computes its ratio. The zero Window is Last(DefaultWindow).
 type Window struct {
-	last time.Duration
+	last  time.Duration
+	calls int
+	kind  windowKind
 }
+
+// windowKind tells Last(0) and LastCalls(0), which are errors, from the zero Window.
+type windowKind uint8
+
+const (
+	byDefault windowKind = iota
+	byTime
+	byCalls
+)
 
 // Last is a window over the calls that ended in the last d, from 10 ms to 24 h. It slides in steps of d/10, so that it
 // covers between 0.9 d and d. Counting is lock-free.
-func Last(d time.Duration) Window { return Window{last: d} }
+func Last(d time.Duration) Window { return Window{last: d, kind: byTime} }
+
+// LastCalls is a window over the last n calls that ended, from 1 to 10 000, whenever that was: each call evicts the oldest.
+// It counts exactly, under a mutex that is held for some nanoseconds, and takes n bytes. It suits a dependency whose calls
+// come so seldom that a time holds too few of them.
+func LastCalls(n int) Window { return Window{calls: n, kind: byCalls} }
+
+// valid reports whether the bounds are kept.
+func (w Window) valid() bool {
+	switch w.kind {
+	case byTime:
+		return w.last >= minWindow && w.last <= maxWindow
+	case byCalls:
+		return w.calls >= 1 && w.calls <= maxLastCalls
+	default:
+		return true
+	}
+}
 
 // String returns the call that made w.
-func (w Window) String() string { return fmt.Sprintf("Last(%v)", w.last) }
+func (w Window) String() string {
+	switch w.kind {
+	case byTime:
+		return fmt.Sprintf("Last(%v)", w.last)
+	case byCalls:
+		return fmt.Sprintf("LastCalls(%d)", w.calls)
+	default:
+		return fmt.Sprintf("Last(%v)", DefaultWindow)
+	}
+}
 
 // Options configure a [Breaker]. The zero Options are valid: every field has a default.
 type Options struct {
 	// Name tells breakers apart in errors and metrics. Empty is "default".
 	Name string
 
-	// Window is what the failure ratio is computed over. Zero is Last(10 s).
+	// Window is what the ratios are computed over, [Last] or [LastCalls]. Zero is Last(10 s).
 	Window Window
-	// MinCalls is the number of calls in the window below which a closed breaker never opens, from 1 to 1 000 000. 0 is
-	// 20.
+	// MinCalls is the number of calls in the window below which no ratio opens a closed breaker, from 1 to 1 000 000, and
+	// not above n of LastCalls(n). 0 is 20, or n if that is less.
 	MinCalls int
 	// FailureRatio opens the breaker when this share of the calls in the window failed, or more. It is above 0 and at
 	// most 1; 0 is 0.5. It decides over the probes of a half-open breaker too.
 	FailureRatio float64
+	// ConsecutiveFailures opens the breaker after so many failures in a row, up to 1 000 000, whatever the window holds.
+	// MinCalls, which keeps a ratio over a few calls from deciding, has no say in it. Ignored calls do not interrupt a row,
+	// nor do calls that hang, until they end. 0: a row does not matter. With FailureRatio 1 and MinCalls not below it,
+	// nothing else matters but slow calls.
+	ConsecutiveFailures int
+
+	// SlowCall is how long a call lasts at least that is slow, from 1 ms to 24 h. 0: no call is. A call that hangs is
+	// counted as slow while it does, once it has lasted SlowCall and at most a quarter of it longer, and not again
+	// when it ends; so a breaker opens though no call comes back. If such a call fails in the end, what was counted
+	// becomes a failure. The next call, State or Stats finds out; no timer runs.
+	//
+	// Slow calls are a part of all calls, for FailureRatio, too, and a slow call that fails is a failure as well as slow.
+	// Each call reads the clock twice and changes two more words than without. A breaker takes some 200 bytes more.
+	SlowCall time.Duration
+	// SlowRatio opens the breaker when this share of the calls in the window was slow, or more, and decides over the
+	// probes of a half-open one, too. It is above 0 and at most 1, and needs SlowCall; 0 is 1: all of them.
+	SlowRatio float64
 
 	// OpenFor is how long the breaker stays open, at least. 0 is 5 s. The n-th opening in a row lasts OpenFor × 2ⁿ⁻¹,
 	// plus up to half of it at random so that many processes do not probe at once, and at most MaxOpenFor.
@@ -105,8 +163,9 @@ type settings struct {
 	name         string
 	clock        clock.Clock
 	span         int64
-	minCalls     int64
-	failureRatio float64
+	lastCalls    int   // instead of span, if not 0
+	slowCall     int64 // or 0
+	limits       *limits
 	openFor      time.Duration
 	maxOpenFor   time.Duration
 	probes       int
@@ -119,9 +178,16 @@ type settings struct {
 // check records what is wrong with o.
 func (o *Options) check(f *options.Faults) {
 	f.Name(o.Name)
-	f.Require(o.Window.last == 0 || o.Window.last >= minWindow && o.Window.last <= maxWindow, "Window", o.Window,
-		"must last from 10ms to 24h (0 is the default)")
+	f.Require(o.Window.valid(), "Window", o.Window, "must last from 10ms to 24h, or be of 1 to 10000 calls")
 	f.Require(o.MinCalls >= 0 && o.MinCalls <= maxMinCalls, "MinCalls", o.MinCalls, "must be from 1 to 1000000 (0 is the default)")
+	f.Require(o.Window.kind != byCalls || o.MinCalls <= max(o.Window.calls, 0), "MinCalls", o.MinCalls,
+		"must not be above the number of calls in Window (0 is the default)")
+	f.Require(o.ConsecutiveFailures >= 0 && o.ConsecutiveFailures <= maxMinCalls, "ConsecutiveFailures", o.ConsecutiveFailures,
+		"must be from 1 to 1000000 (0 is off)")
+	f.Require(o.SlowCall == 0 || o.SlowCall >= minSlowCall && o.SlowCall <= maxSlowCall, "SlowCall", o.SlowCall,
+		"must be from 1ms to 24h (0 is off)")
+	f.Require(o.SlowRatio >= 0 && o.SlowRatio <= 1, "SlowRatio", o.SlowRatio, "must be above 0 and at most 1 (0 is the default)")
+	f.Require(o.SlowRatio == 0 || o.SlowCall != 0, "SlowRatio", o.SlowRatio, "needs SlowCall")
 	f.Require(o.FailureRatio >= 0 && o.FailureRatio <= 1, "FailureRatio", o.FailureRatio,
 		"must be above 0 and at most 1 (0 is the default)")
 	f.Require(o.OpenFor >= 0, "OpenFor", o.OpenFor, "must be positive (0 is the default)")
@@ -136,12 +202,22 @@ func (o *Options) check(f *options.Faults) {
 // settings fills in the defaults of valid options.
 func (o *Options) settings() *settings {
 	openFor := cmp.Or(o.OpenFor, DefaultOpenFor)
+	minCalls := DefaultMinCalls
+	if o.Window.kind == byCalls {
+		minCalls = min(minCalls, o.Window.calls)
+	}
 	return &settings{
-		name:         cmp.Or(o.Name, telemetry.DefaultName),
-		clock:        clock.New(),
-		span:         int64(cmp.Or(o.Window.last, DefaultWindow)) / buckets,
-		minCalls:     int64(cmp.Or(o.MinCalls, DefaultMinCalls)),
-		failureRatio: cmp.Or(o.FailureRatio, DefaultFailureRatio),
+		name:      cmp.Or(o.Name, telemetry.DefaultName),
+		clock:     clock.New(),
+		span:      int64(cmp.Or(o.Window.last, DefaultWindow)) / buckets,
+		lastCalls: o.Window.calls,
+		slowCall:  int64(o.SlowCall),
+		limits: &limits{
+			minCalls:     int64(cmp.Or(o.MinCalls, minCalls)),
+			failureRatio: cmp.Or(o.FailureRatio, DefaultFailureRatio),
+			slowRatio:    cmp.Or(o.SlowRatio, DefaultSlowRatio),
+			row:          uint64(o.ConsecutiveFailures),
+		},
 		openFor:      openFor,
 		maxOpenFor:   cmp.Or(o.MaxOpenFor, max(DefaultMaxOpenFor, openFor)),
 		probes:       cmp.Or(o.Probes, DefaultProbes),

@@ -46,20 +46,23 @@ func TestNewReportsEveryFaultAtOnce(t *testing.T) {
 
 func TestEachOptionHasAnInvalidValueOrTakesAny(t *testing.T) {
 	cases := map[string][]breaker.Options{
-		"Name":           {{Name: strings.Repeat("x", 129)}, {Name: "\xff"}},
-		"Window":         {{Window: breaker.Last(-1)}, {Window: breaker.Last(9 * time.Millisecond)}, {Window: breaker.Last(25 * time.Hour)}},
-		"MinCalls":       {{MinCalls: -1}, {MinCalls: 1_000_001}},
-		"FailureRatio":   {{FailureRatio: -0.1}, {FailureRatio: 1.01}, {FailureRatio: math.Inf(1)}},
-		"OpenFor":        {{OpenFor: -1}},
-		"MaxOpenFor":     {{MaxOpenFor: time.Second}, {OpenFor: time.Minute, MaxOpenFor: time.Minute - 1}, {MaxOpenFor: -1}},
-		"Probes":         {{Probes: -1}, {Probes: 1001}},
-		"ProbeTimeout":   {{ProbeTimeout: -1}},
-		"Ramp":           {{Ramp: -1}, {Ramp: 24*time.Hour + 1}},
-		"Mode":           {{Mode: breaker.RetriesOnly + 1}, {Mode: 255}},
-		"IsFailure":      nil, // any value
-		"OnStateChange":  nil,
-		"MeterProvider":  nil,
-		"TracerProvider": nil,
+		"Name":                {{Name: strings.Repeat("x", 129)}, {Name: "\xff"}},
+		"Window":              {{Window: breaker.Last(-1)}, {Window: breaker.Last(9 * time.Millisecond)}, {Window: breaker.Last(25 * time.Hour)}, {Window: breaker.Last(0)}, {Window: breaker.LastCalls(0)}, {Window: breaker.LastCalls(10_001)}},
+		"MinCalls":            {{MinCalls: -1}, {Window: breaker.LastCalls(10), MinCalls: 11}, {MinCalls: 1_000_001}},
+		"FailureRatio":        {{FailureRatio: -0.1}, {FailureRatio: 1.01}, {FailureRatio: math.Inf(1)}},
+		"ConsecutiveFailures": {{ConsecutiveFailures: -1}, {ConsecutiveFailures: 1_000_001}},
+		"SlowCall":            {{SlowCall: -1}, {SlowCall: time.Millisecond - 1}, {SlowCall: 24*time.Hour + 1}},
+		"SlowRatio":           {{SlowCall: time.Second, SlowRatio: -0.1}, {SlowCall: time.Second, SlowRatio: 1.01}, {SlowRatio: 0.5}},
+		"OpenFor":             {{OpenFor: -1}},
+		"MaxOpenFor":          {{MaxOpenFor: time.Second}, {OpenFor: time.Minute, MaxOpenFor: time.Minute - 1}, {MaxOpenFor: -1}},
+		"Probes":              {{Probes: -1}, {Probes: 1001}},
+		"ProbeTimeout":        {{ProbeTimeout: -1}},
+		"Ramp":                {{Ramp: -1}, {Ramp: 24*time.Hour + 1}},
+		"Mode":                {{Mode: breaker.RetriesOnly + 1}, {Mode: 255}},
+		"IsFailure":           nil, // any value
+		"OnStateChange":       nil,
+		"MeterProvider":       nil,
+		"TracerProvider":      nil,
 	}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[breaker.Options]()) {
 		values, listed := cases[field.Name]
@@ -83,6 +86,8 @@ func TestTheBoundsOfEachOptionAreValid(t *testing.T) {
 			Window: breaker.Last(24 * time.Hour), MinCalls: 1_000_000, FailureRatio: 1, OpenFor: math.MaxInt64,
 			MaxOpenFor: math.MaxInt64, Probes: 1000, ProbeTimeout: math.MaxInt64, Ramp: 24 * time.Hour, Mode: breaker.RetriesOnly,
 		},
+		{Window: breaker.LastCalls(1), ConsecutiveFailures: 1_000_000, SlowCall: time.Millisecond, SlowRatio: 1},
+		{Window: breaker.LastCalls(10_000), MinCalls: 10_000, SlowCall: 24 * time.Hour, SlowRatio: math.SmallestNonzeroFloat64},
 		{OpenFor: time.Hour}, // above the default of MaxOpenFor
 	} {
 		if _, err := breaker.New(o); err != nil {

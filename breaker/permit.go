@@ -13,11 +13,12 @@ type Permit struct {
 	b      *Breaker
 	ctx    context.Context
 	ticket uint64
+	mark   int64 // when the call began, if the breaker has SlowCall and was closed; after Done, what Amend amends
 }
 
 // A ticket is the state word that the permit was given under, with the serial of a probe (0 for a call that a closed
-// breaker let out) and the permit's phase in the place of the state. So a Permit is four words, which Go passes in
-// registers.
+// breaker let out) and the permit's phase in the place of the state. So a Permit is five words, which Go passes
+// in registers.
 const (
 	phaseMask  = 1<<stateBits - 1
 	serialBits = generationShift - stateBits
@@ -53,12 +54,12 @@ func (p *Permit) Done(err error) {
 		p.finish(p.b.set.classify(p.ctx, err))
 		return
 	}
-	if p.b.set.keyed || p.serial() != 0 {
+	if p.ticket>>stateBits&serialMask != 0 || p.b.set.keyed {
 		p.finish(success)
 		return
 	}
 	p.setPhase(succeeded)
-	p.count(okUnit)
+	p.count(success)
 }
 
 // Amend tells that a call which Done reported as a success has failed after all, as when the body of a response breaks
@@ -73,8 +74,11 @@ func (p *Permit) Amend(err error) {
 		p.b.amendProbe(p)
 		return
 	}
+	if !p.current() {
+		return
+	}
 	now := p.b.set.clock.Now()
-	if p.current() && p.b.tally.amend(now, tagOf(p.ticket)) {
+	if _, suspect := p.b.tally.amend(now, tagOf(p.ticket), p.counted()); suspect {
 		p.b.judge(p, now)
 	}
 }
@@ -99,10 +103,8 @@ func (p *Permit) finish(o outcome) {
 	switch {
 	case p.serial() != 0:
 		b.endProbe(p, o)
-	case o == success:
-		p.count(okUnit)
-	case o == failure:
-		p.count(failedUnit)
+	case o != ignored || p.mark != 0:
+		p.count(o)
 	case p.current():
 		b.tally.ignored.Add(1)
 	default:
@@ -111,13 +113,20 @@ func (p *Permit) finish(o outcome) {
 }
 
 // count counts the outcome of a call that a closed breaker let out, unless the breaker has gone on without it.
-func (p *Permit) count(unit uint64) {
+func (p *Permit) count(o outcome) {
 	b := p.b
+	if p.mark != 0 {
+		p.countTimed(o)
+		return
+	}
 	if p.current() {
-		now := b.set.clock.Now()
-		landed, suspect := b.tally.add(now, tagOf(p.ticket), unit)
+		var now int64
+		if b.set.lastCalls == 0 { // the last calls are the last at any time
+			now = b.set.clock.Now()
+		}
+		landed, suspect := b.tally.add(now, tagOf(p.ticket), o)
 		if suspect {
-			b.judge(p, now)
+			b.judge(p, b.set.clock.Now())
 		}
 		if landed {
 			return
@@ -126,3 +135,47 @@ func (p *Permit) count(unit uint64) {
 	p.setPhase(spent) // nothing was counted that could be amended
 	b.tally.late.Add(1)
 }
+
+// countTimed counts the outcome of a call whose time is taken. Those that hung longer come first.
+func (p *Permit) countTimed(o outcome) {
+	b, mark, tag := p.b, p.mark, tagOf(p.ticket)
+	now := b.set.clock.Now()
+	if b.flights.due(now) {
+		b.mu.Lock()
+		b.settle(now)
+		b.leave(p.ctx)
+	}
+	out, over := b.flights.end(mark, tag)
+	switch {
+	case out && o == ignored:
+		p.mark = 0
+		b.tally.ignored.Add(1)
+	case out:
+		o = b.set.timed(o, timeOf(mark), now)
+		p.setCounted(o)
+		landed, suspect := b.tally.add(now, tag, o)
+		if suspect {
+			b.judge(p, now)
+		}
+		if !landed {
+			p.setPhase(spent)
+			b.tally.late.Add(1)
+		}
+	case over:
+		p.setPhase(spent)
+		b.mu.Lock()
+		if !b.flights.counted(mark, tag) {
+			b.tally.late.Add(1)
+		}
+		b.mu.Unlock()
+	default: // it was counted while it hung
+		p.setCounted(slow)
+		if o != ignored && b.tally.endHung(now, tag, o) {
+			b.judge(p, now)
+		}
+	}
+}
+
+// counted is the outcome that Amend is to amend; setCounted notes it where the mark is not needed any more.
+func (p *Permit) counted() outcome     { return outcome(p.mark) & slow }
+func (p *Permit) setCounted(o outcome) { p.mark = int64(o & slow) }

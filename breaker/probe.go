@@ -13,9 +13,9 @@ type probe struct {
 
 // trial is what a half-open breaker knows of its probes. The breaker's mu guards it.
 type trial struct {
-	places     []probe
-	out        int32 // places taken
-	ok, failed int32 // results
+	places  []probe
+	out     int32 // places taken
+	results [outcomes]int32
 }
 
 // settle makes the changes that time alone has brought about by now, each at the moment that it was due: an opening runs
@@ -28,14 +28,17 @@ func (b *Breaker) settle(now int64) {
 			if now < b.until.Load() {
 				return
 			}
-			b.move(HalfOpen, b.until.Load(), 0)
+			b.move(HalfOpen, b.until.Load(), ratios{})
 		case HalfOpen:
 			hung, deadline := b.trial.nextDeadline()
 			if now < deadline {
 				return
 			}
-			b.finishProbe(hung, failure, deadline)
+			b.finishProbe(hung, b.set.timed(failure, deadline-b.set.probeTimeout, deadline), deadline)
 		default:
+			if b.flights != nil && b.countHung(word, now) {
+				continue
+			}
 			if word&rampFlag != 0 && now >= b.until.Load() {
 				b.endRamp(word)
 			}
@@ -84,30 +87,31 @@ func (b *Breaker) finishProbe(place int, o outcome, at int64) {
 	t.places[place].serial = 0
 	t.out--
 	b.refuseUntil.Store(math.MinInt64)
-	switch o {
-	case success:
-		t.ok++
-		b.tally.succeeded.Add(1)
-	case failure:
-		t.failed++
-		b.tally.failed.Add(1)
-	case ignored:
+	if o == ignored {
 		b.tally.ignored.Add(1)
+	} else {
+		t.results[o]++
+		b.tally.fold(o, 1)
 	}
 	b.decide(at)
 }
 
-// decide opens a half-open breaker as soon as the ratio over all probes can no longer stay below FailureRatio, and
-// closes it when it has the results of all and did stay below. The caller holds mu.
+// decide opens a half-open breaker as soon as one of the ratios over all probes can no longer stay below its limit, and
+// closes it when it has the results of all and both did stay below. The caller holds mu.
 func (b *Breaker) decide(at int64) {
-	t := b.trial
-	n := int32(len(t.places))
+	c, n := b.trial.census(), int64(len(b.trial.places))
 	switch {
-	case float64(t.failed)/float64(n) >= b.set.failureRatio:
-		b.move(Open, at, float64(t.failed)/float64(t.ok+t.failed))
-	case t.ok+t.failed >= n:
-		b.move(Closed, at, float64(t.failed)/float64(n))
+	case b.set.limits.reached(census{n, c.failed, c.slow}):
+		b.move(Open, at, c.ratios())
+	case c.calls >= n:
+		b.move(Closed, at, c.ratios())
 	}
+}
+
+// census counts the results.
+func (t *trial) census() census {
+	ok, failed, late, both := int64(t.results[success]), int64(t.results[failure]), int64(t.results[slow]), int64(t.results[slow|failure])
+	return census{ok + failed + late + both, failed + both, late + both}
 }
 
 // endProbe counts the outcome of a probe, unless it was reclaimed or the breaker has gone on without it.
@@ -120,6 +124,8 @@ func (b *Breaker) endProbe(p *Permit, o outcome) {
 		place = b.trial.placeOf(p.serial())
 	}
 	if place >= 0 {
+		o = b.set.timed(o, b.trial.places[place].deadline-b.set.probeTimeout, now)
+		p.setCounted(o)
 		b.finishProbe(place, o, now)
 	} else {
 		p.setPhase(spent) // nothing was counted that could be amended
@@ -134,10 +140,11 @@ func (b *Breaker) amendProbe(p *Permit) {
 	b.mu.Lock()
 	b.settle(now)
 	if p.current() {
-		b.trial.ok--
-		b.trial.failed++
-		b.tally.succeeded.Add(-1)
-		b.tally.failed.Add(1)
+		from, to := p.counted(), p.counted()|failure
+		b.trial.results[from]--
+		b.trial.results[to]++
+		b.tally.fold(from, -1)
+		b.tally.fold(to, 1)
 		b.decide(now)
 	}
 	b.leave(p.ctx)

@@ -14,12 +14,12 @@ const (
 // A ramp spreads the calls that it lets through evenly, without a lock and without chance: each call adds the share of
 // its moment to credit, and is let through if that makes another whole. So of n calls at a share s, n·s are let through,
 // give or take one, whoever makes them. The first call is let through: credit begins just below a whole.
-func (b *Breaker) startRamp(at int64, ratio float64) {
+func (b *Breaker) startRamp(at int64, r ratios) {
 	until := addTime(at, int64(b.set.ramp))
 	b.credit.Store(wholeShare - 1)
 	b.until.Store(until)
 	b.refusal.Store(&OpenError{
-		Name: b.set.name, State: Closed, Wait: max(b.set.ramp/rampHints, 1), FailureRatio: ratio, clock: &b.set.clock, until: until,
+		Name: b.set.name, State: Closed, Wait: max(b.set.ramp/rampHints, 1), FailureRatio: r.failure, SlowRatio: r.slow, clock: &b.set.clock, until: until,
 	})
 }
 

@@ -44,8 +44,10 @@ type Transition struct {
 	At time.Time
 	// OpenFor is for how long a breaker opens; otherwise, and when it is forced open, 0.
 	OpenFor time.Duration
-	// FailureRatio is what decided, from 0 to 1; 0 when an opening ran out or a mode began or ended.
+	// FailureRatio is the share of failures that was there when it was decided, from 0 to 1; 0 when an opening ran out or a mode began or ended.
 	FailureRatio float64
+	// SlowRatio is the share of slow calls then, likewise; see [Options].SlowCall.
+	SlowRatio float64
 	// Generation counts the transitions of this breaker, from 1.
 	Generation uint64
 }
@@ -58,7 +60,8 @@ const (
 	modeMask        = 7 << modeShift
 	rampFlag        = 1 << 5
 	keyedFlag       = 1 << 6
-	plainMask       = 1<<7 - 1 // a call needs no second look when all of these are 0
+	timedFlag       = 1 << 7
+	plainMask       = 1<<8 - 1 // a call needs no second look when all of these are 0
 	generationShift = 26
 	tagMask         = 1<<(64-tagShift) - 1
 )
@@ -77,62 +80,55 @@ func tagOf(word uint64) uint64 { return word >> generationShift & tagMask }
 
 // judge opens a closed breaker if its window says so, after a call with this permit was counted.
 func (b *Breaker) judge(p *Permit, now int64) {
-	if _, due := b.due(p.ticket, now); !due {
+	tag := tagOf(p.ticket)
+	if _, due := b.tally.due(now, tag); !due {
 		return
 	}
 	if modeOf(b.word.Load()) == ForcedClosed {
-		b.tally.settled.Store(math.MaxUint64) // when the mode ends, the next outcome is to look again
+		b.tally.unsettle() // when the mode ends, the next outcome is to look again
 		return
 	}
 	b.mu.Lock()
 	b.settle(now)
 	if p.current() && modeOf(b.word.Load()) != ForcedClosed {
-		if ratio, due := b.due(p.ticket, now); due {
-			b.move(Open, now, ratio)
+		if r, due := b.tally.due(now, tag); due {
+			b.move(Open, now, r)
 		}
 	}
 	b.leave(p.ctx)
 }
 
-func (b *Breaker) due(ticket uint64, now int64) (ratio float64, due bool) {
-	epoch := b.tally.at(now)
-	ok, failed := b.tally.sum(tagOf(ticket))
-	if ok+failed < b.set.minCalls || failed == 0 {
-		return 0, false
-	}
-	ratio = float64(failed) / float64(ok+failed)
-	if ratio >= b.set.failureRatio {
-		return ratio, true
-	}
-	b.tally.settled.Store(settledKey(epoch, tagOf(ticket)))
-	return ratio, false
-}
-
 // move makes a transition, in the mode that is in force. The caller holds mu.
-func (b *Breaker) move(to State, at int64, ratio float64) {
-	b.change(to, modeOf(b.word.Load()), at, ratio)
+func (b *Breaker) move(to State, at int64, r ratios) {
+	b.change(to, modeOf(b.word.Load()), at, r)
 }
 
 // change makes a transition to another state, and sets the mode in the same step: no call sees the one without the
 // other. The caller holds mu.
-func (b *Breaker) change(to State, mode Mode, at int64, ratio float64) {
+func (b *Breaker) change(to State, mode Mode, at int64, r ratios) {
 	old := b.word.Load()
 	t := Transition{
 		Name: b.set.name, From: stateOf(old), To: to, Mode: mode, At: b.set.clock.Time(at),
-		FailureRatio: ratio, Generation: old>>generationShift + 1,
+		FailureRatio: r.failure, SlowRatio: r.slow, Generation: old>>generationShift + 1,
 	}
 	b.tally.reset(t.Generation & tagMask) // nothing lands in the window any more that was let out before
-	t.OpenFor = b.enter(t.Generation, to, mode, at, ratio)
+	if b.flights != nil {
+		b.flights.reset(t.From, tagOf(old), t.Generation&tagMask)
+	}
+	t.OpenFor = b.enter(t.Generation, to, mode, at, r)
 	b.tally.moves[moveIndex(t.From, to)].Add(1)
 	b.report(t)
 }
 
 // enter prepares all that a lock-free reader of a state looks at, before the state word shows it. It returns for how
 // long the breaker opens. The caller holds mu, or is the constructor.
-func (b *Breaker) enter(generation uint64, state State, mode Mode, at int64, ratio float64) (openFor time.Duration) {
+func (b *Breaker) enter(generation uint64, state State, mode Mode, at int64, r ratios) (openFor time.Duration) {
 	flags := uint64(mode) << modeShift
 	if b.set.keyed {
 		flags |= keyedFlag
+	}
+	if b.flights != nil {
+		flags |= timedFlag
 	}
 	refuseUntil := int64(math.MinInt64)
 	var t *trial
@@ -147,19 +143,21 @@ func (b *Breaker) enter(generation uint64, state State, mode Mode, at int64, rat
 		refuseUntil = addTime(at, int64(openFor))
 		b.until.Store(refuseUntil)
 		b.refusal.Store(&OpenError{
-			Name: b.set.name, State: Open, Wait: openFor, FailureRatio: ratio, clock: &b.set.clock, until: refuseUntil,
+			Name: b.set.name, State: Open, Wait: openFor, FailureRatio: r.failure, SlowRatio: r.slow,
+			clock: &b.set.clock, until: refuseUntil,
 		})
 	case state == HalfOpen:
 		t = &trial{places: make([]probe, b.set.probes)}
+		last := b.refusal.Load()
 		b.refusal.Store(&OpenError{
 			Name: b.set.name, State: HalfOpen, Wait: min(b.set.openFor, time.Duration(b.set.probeTimeout)),
-			FailureRatio: b.refusal.Load().FailureRatio,
+			FailureRatio: last.FailureRatio, SlowRatio: last.SlowRatio,
 		})
 	case mode == ForcedClosed || b.set.ramp == 0 || stateOf(b.word.Load()) == Closed:
 		b.openings = 0
 	default:
 		flags |= rampFlag
-		b.startRamp(at, ratio)
+		b.startRamp(at, r)
 	}
 	b.trial = t
 	b.refuseUntil.Store(refuseUntil)

@@ -15,18 +15,19 @@ type Stats struct {
 	// Share is the part of the calls that a closed breaker lets through while it ramps, from 0.1 to 1; otherwise 1 when it
 	// is closed, and 0.
 	Share float64
-	// Successes, Failures, Ignored and Refused count the calls by outcome since construction.
-	Successes, Failures, Ignored, Refused int64
+	// Successes, Failures, Slow, Ignored and Refused count the calls by outcome since construction. A call that lasted
+	// SlowCall or longer is in Slow, and not in Failures, if it failed, too: each call is counted once.
+	Successes, Failures, Slow, Ignored, Refused int64
 	// Spared counts the calls that went through although the state refuses, in modes [Observe] and [RetriesOnly]. Their
 	// outcomes are not counted.
 	Spared int64
 	// Late counts the calls whose outcome came after the state they were let out in, and counted nowhere.
 	Late int64
-	// WindowCalls and WindowFailures are what a closed breaker has in its window, or a half-open one of its probes. They
+	// WindowCalls, WindowFailures and WindowSlow are what a closed breaker has in its window, or a half-open one of its probes. They
 	// are 0 while it is open.
-	WindowCalls, WindowFailures int64
-	// FailureRatio is their ratio, 0 without calls.
-	FailureRatio float64
+	WindowCalls, WindowFailures, WindowSlow int64
+	// FailureRatio and SlowRatio are their ratios to the calls, 0 without any.
+	FailureRatio, SlowRatio float64
 	// Probing is the number of probes that are out.
 	Probing int
 	// RetryAfter is how much longer an open breaker stays so; otherwise, and when it is forced open, 0.
@@ -42,11 +43,10 @@ func (b *Breaker) Stats() Stats {
 	b.settle(now)
 	word := b.word.Load()
 	s := Stats{State: stateOf(word), Mode: modeOf(word)}
+	var c census
 	switch s.State {
 	case Closed:
-		b.tally.at(now)
-		ok, failed := b.tally.sum(tagOf(word))
-		s.WindowCalls, s.WindowFailures = ok+failed, failed
+		c = b.tally.census(now, tagOf(word))
 		s.Share = 1
 		if word&rampFlag != 0 {
 			s.Share = float64(b.share(now)) / wholeShare
@@ -56,15 +56,14 @@ func (b *Breaker) Stats() Stats {
 			s.RetryAfter = time.Duration(b.until.Load() - now)
 		}
 	case HalfOpen:
-		s.WindowCalls, s.WindowFailures = int64(b.trial.ok+b.trial.failed), int64(b.trial.failed)
+		c = b.trial.census()
 		s.Probing = int(b.trial.out)
 	}
 	b.leave(context.Background())
-	if s.WindowCalls > 0 {
-		s.FailureRatio = float64(s.WindowFailures) / float64(s.WindowCalls)
-	}
+	s.WindowCalls, s.WindowFailures, s.WindowSlow = c.calls, c.failed, c.slow
+	s.FailureRatio, s.SlowRatio = c.ratios().failure, c.ratios().slow
 	t := b.tally
-	s.Successes, s.Failures = t.Total(wordSuccess), t.Total(wordFailure)
+	s.Successes, s.Failures, s.Slow = t.Total(wordSuccess), t.Total(wordFailure), t.Total(wordSlow)
 	s.Ignored, s.Refused = t.Total(wordIgnored), t.Total(wordRefused)
 	s.Spared, s.Late = t.Total(wordSpared), t.late.Load()
 	for i, m := range legalMoves {

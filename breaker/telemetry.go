@@ -27,6 +27,7 @@ const (
 const (
 	wordSuccess = iota
 	wordFailure
+	wordSlow
 	wordIgnored
 	wordRefused
 	wordSpared // last of the outcomes
@@ -50,8 +51,8 @@ func moveIndex(from, to State) int {
 	panic("joist/breaker: no transition from " + from.String() + " to " + to.String())
 }
 
-// tally holds what one breaker counts. It is a telemetry source, and so it does not point to its breaker. Successes and
-// failures are counted nowhere but in the window.
+// tally holds what one breaker counts. It is a telemetry source, and so it does not point to its breaker. Successes,
+// failures and slow calls are counted nowhere but in the window.
 type tally struct {
 	window
 	ignored, late atomic.Int64
@@ -74,9 +75,11 @@ func (t *tally) turnAway(word int) {
 func (t *tally) Total(word int) int64 {
 	switch word {
 	case wordSuccess:
-		return t.total(true)
+		return t.total(success)
 	case wordFailure:
-		return t.total(false)
+		return t.total(failure)
+	case wordSlow:
+		return t.total(slow)
 	case wordIgnored:
 		return t.ignored.Load()
 	case wordRefused, wordSpared:
@@ -104,7 +107,7 @@ func observe[T any](
 		telemetry.Counter{
 			Name: "joist.breaker.calls", Unit: "{call}",
 			Description: "Calls by their outcome. An outcome that came after a change of state counts nowhere.",
-			Series:      telemetry.Series(outcomeKey, "success", "failure", "ignored", "refused", "spared"),
+			Series:      telemetry.Series(outcomeKey, "success", "failure", "slow", "ignored", "refused", "spared"),
 		},
 		telemetry.Counter{
 			Name: "joist.breaker.transitions", Unit: "{transition}",

@@ -120,7 +120,7 @@ func TestMetricsTellOutcomesTransitionsAndTheState(t *testing.T) {
 		if !maps.Equal(p.described, wantDescribed) {
 			t.Errorf("instruments %v", p.described)
 		}
-		if series := slices.Sorted(maps.Keys(p.collect())); len(series) != 5+5+3+5 {
+		if series := slices.Sorted(maps.Keys(p.collect())); len(series) != 6+5+3+5 {
 			t.Errorf("series %q", series)
 		}
 		_ = b.Do(t.Context(), func(context.Context) error { return breaker.Ignore(errDown) })

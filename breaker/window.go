@@ -1,233 +1,152 @@
 package breaker
 
-import (
-	"math"
-	"sync"
-	"sync/atomic"
-)
+import "math"
 
-const (
-	buckets = 10 // of a time window
+// limits are what opens a closed breaker. They are apart from the settings, which know functions of the user: what they
+// hold must not be kept alive by a window, which the metrics outlive the breaker with.
+type limits struct {
+	minCalls                int64
+	failureRatio, slowRatio float64
+	row                     uint64 // failures in a row, or 0
+}
 
-	countBits  = 24
-	countMax   = 1<<countBits - 1
-	failedUnit = 1
-	okUnit     = 1 << countBits
-	tagShift   = 2 * countBits
+// ratios are what a breaker decides by.
+type ratios struct{ failure, slow float64 }
 
-	never = math.MinInt64/2 + 4 // an epoch before all others, from which one can subtract; a multiple of buckets
-)
+// census is what is in a window. A slow failure is among the failed and the slow.
+type census struct{ calls, failed, slow int64 }
 
-// window counts the successes and failures of the last ten spans, lock-free, and the totals of what has left it.
-//
-// Each of the ten buckets is one word, changed by compare-and-swap only:
-//
-//	bits 63–48  tag: the low bits of the breaker's generation
-//	bits 47–24  successes
-//	bits 23–0   failures
-//
-// epoch numbers the current bucket, which is word epoch mod 10 and covers the clock readings from epoch × span up to
-// (epoch+1) × span. The first caller past its end turns the window: holding turning, it empties the buckets whose time
-// has passed, and then moves epoch. Others do not wait for it: who finds turning taken, or comes with an older
-// reading, counts in the bucket that epoch names, which is in the window still. So an outcome may stand in the bucket
-// before its own, by as long as a turn takes.
-//
-// reset gives all words a new tag, so that an outcome of an earlier generation cannot land, not even when its goroutine
-// was held up between looking at the breaker's state and counting.
-//
-// Whoever takes counts out of a word adds them to the totals only afterwards, and total reads the totals first and the
-// words second. So a total may be short for a moment, and counts nothing twice.
+func (c census) ratios() ratios {
+	if c.calls == 0 {
+		return ratios{}
+	}
+	return ratios{float64(c.failed) / float64(c.calls), float64(c.slow) / float64(c.calls)}
+}
+
+// exceeded reports whether there are MinCalls, and one of the ratios is reached.
+func (l *limits) exceeded(c census) bool { return c.calls >= l.minCalls && l.reached(c) }
+
+// reached reports whether one of the ratios is. A ratio without a call to its name is not.
+func (l *limits) reached(c census) bool {
+	r := c.ratios()
+	return c.failed > 0 && r.failure >= l.failureRatio || c.slow > 0 && r.slow >= l.slowRatio
+}
+
+// window is what a closed breaker has counted: outcomes over a time or over a number of calls, and failures in a row. Which
+// of the two it is was decided when the breaker was made, and so was whether there are rows and slow calls.
 type window struct {
-	span  int64        // nanoseconds per bucket
-	epoch atomic.Int64 // changed under turning
-	// lastFailure is the epoch of the latest failure. Once that has left the window, a success cannot trip the
-	// breaker, and need not sum the buckets to find out.
-	lastFailure atomic.Int64
-	// settled is the bucket in which the sum was found to reach MinCalls with a ratio that does not trip. Until the
-	// window turns, only failures can change that.
-	settled atomic.Uint64
-	words   [buckets]atomic.Uint64
-
-	succeeded, failed atomic.Int64 // totals of what is no longer in words
-
-	turning sync.Mutex // held for a turn or a reset, never while anything else runs
+	limits *limits
+	calls  *callWindow // instead of time, if not nil
+	time   timeWindow
+	row    row
 }
 
-// init makes an empty window whose current bucket is the one of now.
-func (w *window) init(span, now int64) {
-	w.span = span
-	w.epoch.Store(floorDiv(now, span))
-	w.lastFailure.Store(never)
-	w.settled.Store(settledKey(-1, tagMask)) // not the key of generation 0
+// init makes an empty window for generation 0.
+func (w *window) init(s *settings, now int64) {
+	w.limits = s.limits
+	if s.lastCalls > 0 {
+		w.calls = newCallWindow(s.lastCalls, s.limits)
+		return
+	}
+	w.time.init(s.span, now, s.slowCall > 0)
 }
-
-// word returns the bucket of an epoch, which may be negative: elapsed time need not be positive.
-func (w *window) word(epoch int64) *atomic.Uint64 { return &w.words[uint64(epoch-never)%buckets] }
 
 // add counts one outcome for the generation of tag. It reports whether it landed, which it does not when the window has
-// been reset since, and whether the sum is worth a look: no success can trip a breaker that has seen no failure.
-func (w *window) add(now int64, tag, unit uint64) (landed, suspect bool) {
-	epoch := w.epoch.Load()
-	if !w.covers(epoch, now) {
-		epoch = w.turn(now)
+// been reset since, and whether the breaker may have to open.
+func (w *window) add(now int64, tag uint64, o outcome) (landed, suspect bool) {
+	if w.calls != nil {
+		landed, suspect = w.calls.add(tag, o)
+	} else {
+		landed, suspect = w.time.add(now, tag, o)
 	}
-	if unit == failedUnit {
-		w.noteFailure(epoch)
+	if w.limits.row != 0 && landed && w.row.add(tag, o) >= w.limits.row {
+		suspect = true
 	}
-	word := w.word(epoch)
-	for {
-		old := word.Load()
-		switch {
-		case old>>tagShift != tag:
-			return false, false
-		case old&countMax == countMax || old>>countBits&countMax == countMax:
-			w.halve(word, old)
-		case word.CompareAndSwap(old, old+unit):
-			if epoch-w.lastFailure.Load() >= buckets {
-				return true, false
-			}
-			return true, unit == failedUnit || w.settled.Load() != settledKey(epoch, tag)
+	return landed, suspect
+}
+
+// addHung counts calls that hang, as slow. A row of failures goes on: it is not known yet how they end.
+func (w *window) addHung(at int64, tag uint64, n int64) {
+	for range n {
+		if w.calls != nil {
+			w.calls.add(tag, slow)
+		} else {
+			w.time.add(at, tag, slow)
 		}
 	}
 }
 
-func (w *window) noteFailure(epoch int64) {
-	for last := w.lastFailure.Load(); last < epoch && !w.lastFailure.CompareAndSwap(last, epoch); {
-		last = w.lastFailure.Load()
+// endHung notes how a call ended that was counted while it hung. If it failed, what was counted becomes a failure.
+func (w *window) endHung(now int64, tag uint64, o outcome) (suspect bool) {
+	if o&failure != 0 {
+		_, suspect = w.amend(now, tag, slow)
+	} else if w.limits.row != 0 {
+		w.row.add(tag, o)
 	}
+	return suspect
 }
 
-// settledKey is a bucket of one generation as one word.
-func settledKey(epoch int64, tag uint64) uint64 { return uint64(epoch)<<(64-tagShift) | tag }
-
-// at returns the epoch to count in at now, turning the window if it is time.
-func (w *window) at(now int64) int64 {
-	epoch := w.epoch.Load()
-	if w.covers(epoch, now) {
-		return epoch
+// amend turns an outcome that was counted earlier in the generation of tag, success or slow, into a failure now. The number
+// of calls stays what it was. It reports whether it did, which it does not when the window has been reset since.
+func (w *window) amend(now int64, tag uint64, from outcome) (landed, suspect bool) {
+	if w.calls != nil {
+		landed = w.calls.amend(tag, from)
+	} else {
+		landed = w.time.amend(now, tag, from)
 	}
-	return w.turn(now)
+	if landed && w.limits.row != 0 {
+		w.row.add(tag, failure)
+	}
+	return landed, landed
 }
 
-func (w *window) covers(epoch, now int64) bool { return uint64(now-epoch*w.span) < uint64(w.span) }
+// due reports whether the breaker has to open at now, and by what ratios.
+func (w *window) due(now int64, tag uint64) (r ratios, due bool) {
+	c := w.census(now, tag)
+	due = w.limits.exceeded(c)
+	if !due && w.calls == nil && c.calls >= w.limits.minCalls {
+		w.time.settled.Store(settledKey(w.time.epoch.Load(), tag))
+	}
+	if w.limits.row != 0 && w.row.length(tag) >= w.limits.row {
+		due = true
+	}
+	return c.ratios(), due
+}
 
-//go:noinline
-func (w *window) turn(now int64) int64 {
-	if !w.turning.TryLock() {
-		return w.epoch.Load()
+// unsettle makes the next outcome look at the ratios again.
+func (w *window) unsettle() { w.time.settled.Store(math.MaxUint64) }
+
+// census counts what is in the window at now.
+func (w *window) census(now int64, tag uint64) census {
+	if w.calls != nil {
+		return w.calls.census(tag)
 	}
-	defer w.turning.Unlock()
-	last, next := w.epoch.Load(), floorDiv(now, w.span)
-	if next <= last {
-		return last
-	}
-	for epoch := max(last, next-buckets) + 1; epoch <= next; epoch++ {
-		word := w.word(epoch)
-		w.retire(word, word.Load()>>tagShift) // only a reset changes tags, and that waits for turning
-	}
-	w.epoch.Store(next)
-	return next
+	return w.time.census(now, tag)
 }
 
 // reset empties the window for a new generation.
 func (w *window) reset(tag uint64) {
-	w.turning.Lock()
-	defer w.turning.Unlock()
-	w.lastFailure.Store(never)
-	for i := range w.words {
-		w.retire(&w.words[i], tag)
-	}
-}
-
-// retire moves the counts of a word to the totals, and gives it a tag. The caller holds turning.
-func (w *window) retire(word *atomic.Uint64, tag uint64) {
-	ok, failed := counts(word.Swap(tag << tagShift))
-	w.succeeded.Add(ok)
-	w.failed.Add(failed)
-}
-
-// halve makes room in a word that is full, if it still is what it was, and keeps its ratio.
-func (w *window) halve(word *atomic.Uint64, old uint64) {
-	ok, failed := counts(old)
-	if word.CompareAndSwap(old, old>>tagShift<<tagShift|uint64(ok/2)<<countBits|uint64(failed/2)) {
-		w.succeeded.Add(ok - ok/2)
-		w.failed.Add(failed - failed/2)
-	}
-}
-
-// amend turns a success that was counted earlier in the generation of tag into a failure now. The number of calls stays
-// what it was. It reports whether it did, which it does not when the window has been reset since.
-func (w *window) amend(now int64, tag uint64) bool {
-	if !w.takeSuccess(now, tag) {
-		w.succeeded.Add(-1) // it left the window long ago
-	}
-	landed, _ := w.add(now, tag, failedUnit)
-	if !landed {
-		w.succeeded.Add(1)
-	}
-	return landed
-}
-
-// takeSuccess removes one success of the latest bucket that has any.
-func (w *window) takeSuccess(now int64, tag uint64) bool {
-	epoch := w.at(now)
-	for i := range int64(buckets) {
-		word := w.word(epoch - i)
-		for {
-			old := word.Load()
-			if ok, _ := counts(old); ok == 0 || old>>tagShift != tag {
-				break
-			}
-			if word.CompareAndSwap(old, old-okUnit) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// sum returns what is in the window, turned to now, for the generation of tag.
-func (w *window) sum(tag uint64) (ok, failed int64) {
-	for i := range w.words {
-		word := w.words[i].Load()
-		if word>>tagShift != tag {
-			continue
-		}
-		o, f := counts(word)
-		ok += o
-		failed += f
-	}
-	return ok, failed
-}
-
-// total returns how many successes, or else failures, were ever counted.
-func (w *window) total(successes bool) int64 {
-	var sum int64
-	if successes {
-		sum = w.succeeded.Load()
+	if w.calls != nil {
+		w.calls.reset(tag)
 	} else {
-		sum = w.failed.Load()
+		w.time.reset(tag)
 	}
-	for i := range w.words {
-		ok, failed := counts(w.words[i].Load())
-		if successes {
-			sum += ok
-		} else {
-			sum += failed
-		}
-	}
-	return sum
+	w.row.reset(tag)
 }
 
-func counts(word uint64) (ok, failed int64) {
-	return int64(word >> countBits & countMax), int64(word & countMax)
+// fold adds to the total of an outcome what is not in the window: calls of a half-open breaker.
+func (w *window) fold(o outcome, n int64) {
+	if w.calls != nil {
+		w.calls.fold(o, n)
+	} else {
+		w.time.fold(o, n)
+	}
 }
 
-// floorDiv rounds towards negative infinity.
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
+// total returns how many calls had an outcome since construction: success, failure, or slow, whether these failed or not.
+func (w *window) total(o outcome) int64 {
+	if w.calls != nil {
+		return w.calls.total(o)
 	}
-	return q
+	return w.time.total(o)
 }

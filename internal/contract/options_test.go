@@ -54,17 +54,20 @@ var (
 		[]ratelimit.Limit{ratelimit.PerSecond(1), ratelimit.PerMinute(1)},
 	}
 	breakerFields = map[string][]any{
-		"Window":        {breaker.Last(-time.Second), breaker.Last(1)},
-		"MinCalls":      {-1, 1_000_001},
-		"FailureRatio":  {-0.1, 1.1, math.NaN(), math.Inf(1)},
-		"OpenFor":       {-time.Second},
-		"MaxOpenFor":    {time.Nanosecond, -time.Second},
-		"Probes":        {-1, 1001},
-		"ProbeTimeout":  {-time.Second},
-		"Ramp":          {-time.Second, 25 * time.Hour},
-		"Mode":          {breaker.RetriesOnly + 1},
-		"IsFailure":     {anyValue{}},
-		"OnStateChange": {anyValue{}},
+		"Window":              {breaker.Last(-time.Second), breaker.Last(1), breaker.LastCalls(0), breaker.LastCalls(10_001)},
+		"SlowCall":            {-time.Second, time.Microsecond, 25 * time.Hour},
+		"SlowRatio":           {-0.1, 0.5, 1.1, math.NaN()}, // 0.5 needs SlowCall
+		"MinCalls":            {-1, 1_000_001},
+		"FailureRatio":        {-0.1, 1.1, math.NaN(), math.Inf(1)},
+		"ConsecutiveFailures": {-1, 1_000_001},
+		"OpenFor":             {-time.Second},
+		"MaxOpenFor":          {time.Nanosecond, -time.Second},
+		"Probes":              {-1, 1001},
+		"ProbeTimeout":        {-time.Second},
+		"Ramp":                {-time.Second, 25 * time.Hour},
+		"Mode":                {breaker.RetriesOnly + 1},
+		"IsFailure":           {anyValue{}},
+		"OnStateChange":       {anyValue{}},
 	}
 	retryFields = map[string][]any{
 		"MaxAttempts": {-2},

@@ -9,23 +9,23 @@ import (
 
 const span = 100 // nanoseconds per bucket, in these tests
 
-func newWindow(now int64) *window {
-	w := new(window)
-	w.init(span, now)
+func newWindow(now int64) *timeWindow {
+	w := new(timeWindow)
+	w.init(span, now, true)
 	return w
 }
 
-func wantSum(t *testing.T, w *window, now int64, ok, failed int64) {
+func wantSum(t *testing.T, w *timeWindow, now int64, ok, failed int64) {
 	t.Helper()
-	w.at(now)
-	if gotOK, gotFailed := w.sum(w.words[0].Load() >> tagShift); gotOK != ok || gotFailed != failed {
-		t.Fatalf("at %d the window holds %d successes and %d failures, want %d and %d", now, gotOK, gotFailed, ok, failed)
+	want := census{calls: ok + failed, failed: failed}
+	if got := w.census(now, w.quick.words[0].Load()>>tagShift); got != want {
+		t.Fatalf("at %d the window holds %+v, want %+v", now, got, want)
 	}
 }
 
-func wantTotals(t *testing.T, w *window, ok, failed int64) {
+func wantTotals(t *testing.T, w *timeWindow, ok, failed int64) {
 	t.Helper()
-	if gotOK, gotFailed := w.total(true), w.total(false); gotOK != ok || gotFailed != failed {
+	if gotOK, gotFailed := w.total(success), w.total(failure); gotOK != ok || gotFailed != failed {
 		t.Fatalf("in total %d successes and %d failures, want %d and %d", gotOK, gotFailed, ok, failed)
 	}
 }
@@ -35,8 +35,8 @@ func TestEachBucketLeavesAfterTenSpans(t *testing.T) {
 		w := newWindow(start)
 		first := floorDiv(start, span) * span
 		for i := range int64(30) {
-			w.add(first+i*span, 0, okUnit)
-			w.add(first+i*span+span-1, 0, failedUnit)
+			w.add(first+i*span, 0, success)
+			w.add(first+i*span+span-1, 0, failure)
 			n := min(i+1, buckets)
 			wantSum(t, w, first+i*span, n, n)
 			wantTotals(t, w, i+1, i+1)
@@ -48,8 +48,8 @@ func TestEachBucketLeavesAfterTenSpans(t *testing.T) {
 
 func TestAnOlderReadingCountsInTheCurrentBucket(t *testing.T) {
 	w := newWindow(0)
-	w.add(50*span, 0, okUnit)
-	w.add(3*span, 0, failedUnit)
+	w.add(50*span, 0, success)
+	w.add(3*span, 0, failure)
 	wantSum(t, w, 50*span, 1, 1)
 	wantSum(t, w, 60*span, 0, 0)
 }
@@ -57,7 +57,7 @@ func TestAnOlderReadingCountsInTheCurrentBucket(t *testing.T) {
 func TestWhileAnotherTurnsTheWindowNobodyWaits(t *testing.T) {
 	w := newWindow(0)
 	w.turning.Lock() // somebody turns, and takes its time
-	if landed, _ := w.add(5*span, 0, okUnit); !landed {
+	if landed, _ := w.add(5*span, 0, success); !landed {
 		t.Fatal("lost")
 	}
 	w.turning.Unlock()
@@ -66,36 +66,36 @@ func TestWhileAnotherTurnsTheWindowNobodyWaits(t *testing.T) {
 
 func TestAnOutcomeOfAnEarlierGenerationDoesNotLand(t *testing.T) {
 	w := newWindow(0)
-	w.add(0, 0, okUnit)
+	w.add(0, 0, success)
 	w.reset(1)
-	for _, unit := range []uint64{okUnit, failedUnit} {
-		if landed, suspect := w.add(1, 0, unit); landed || suspect {
+	for _, o := range []outcome{success, failure, slow, slow | failure} {
+		if landed, suspect := w.add(1, 0, o); landed || suspect {
 			t.Fatal("landed in a window that was reset")
 		}
 	}
-	if w.amend(1, 0) {
+	if w.amend(1, 0, success) {
 		t.Fatal("amended what was reset")
 	}
 	wantSum(t, w, 1, 0, 0)
 	wantTotals(t, w, 1, 0)
-	if landed, _ := w.add(1, 1, okUnit); !landed {
+	if landed, _ := w.add(1, 1, success); !landed {
 		t.Fatal("the new generation does not count")
 	}
 }
 
 func TestAFullBucketKeepsItsRatioAndTheTotals(t *testing.T) {
-	for _, unit := range []uint64{okUnit, failedUnit} {
+	for _, o := range []outcome{success, failure} {
 		w := newWindow(0)
-		w.words[0].Store(countMax<<countBits | countMax/4)
-		if unit == failedUnit {
-			w.words[0].Store(countMax | countMax/4<<countBits)
+		w.quick.words[0].Store(countMax<<countBits | countMax/4)
+		if o == failure {
+			w.quick.words[0].Store(countMax | countMax/4<<countBits)
 		}
-		before := w.total(true) + w.total(false)
-		w.add(0, 0, unit)
-		if after := w.total(true) + w.total(false); after != before+1 {
+		before := w.total(success) + w.total(failure)
+		w.add(0, 0, o)
+		if after := w.total(success) + w.total(failure); after != before+1 {
 			t.Fatalf("totals went from %d to %d", before, after)
 		}
-		ok, failed := w.sum(0)
+		ok, failed := w.quick.sum(0)
 		many, few := max(ok, failed), min(ok, failed)
 		if ratio := float64(many) / float64(few); math.Abs(ratio-4) > 0.001 || many > countMax/2+1 {
 			t.Fatalf("%d and %d", ok, failed)
@@ -105,30 +105,30 @@ func TestAFullBucketKeepsItsRatioAndTheTotals(t *testing.T) {
 
 func TestASuccessIsSuspectOnlyWhileItCanTrip(t *testing.T) {
 	w := newWindow(0)
-	suspect := func(now int64, unit uint64) bool {
-		landed, s := w.add(now, 0, unit)
+	suspect := func(now int64, o outcome) bool {
+		landed, s := w.add(now, 0, o)
 		if !landed {
 			t.Fatal("did not land")
 		}
 		return s
 	}
-	if suspect(0, okUnit) {
+	if suspect(0, success) {
 		t.Error("a success without any failure")
 	}
-	if !suspect(0, failedUnit) || !suspect(0, okUnit) || !suspect(9*span, okUnit) {
+	if !suspect(0, failure) || !suspect(0, success) || !suspect(9*span, success) {
 		t.Error("not suspect with a failure in the window")
 	}
 	w.settled.Store(settledKey(9, 0))
-	if suspect(9*span+1, okUnit) {
+	if suspect(9*span+1, success) {
 		t.Error("a success in a bucket that is settled")
 	}
-	if !suspect(9*span+2, failedUnit) {
+	if !suspect(9*span+2, failure) {
 		t.Error("a failure is not suspect")
 	}
-	if !suspect(10*span, okUnit) {
+	if !suspect(10*span, success) {
 		t.Error("not suspect after the window has turned")
 	}
-	if suspect(19*span, okUnit) {
+	if suspect(19*span, success) {
 		t.Error("a success when the failures have left")
 	}
 }
@@ -142,15 +142,15 @@ func TestConcurrentOutcomesAreCountedOnce(t *testing.T) {
 		wg.Go(func() {
 			for i := range each {
 				now := clock.Add(7)
-				unit := uint64(okUnit)
+				o := success
 				if i%3 == 0 {
-					unit = failedUnit
+					o = failure
 				}
-				if ok, _ := w.add(now, 0, unit); ok {
+				if ok, _ := w.add(now, 0, o); ok {
 					landed.Add(1)
 				}
 				if g == 0 && i%100 == 0 {
-					w.amend(now, 0)
+					w.amend(now, 0, success)
 				}
 			}
 		})

@@ -1,0 +1,132 @@
+package breaker
+
+import "sync/atomic"
+
+// lane is one word for each bucket of a timeWindow, which explains its protocol, and the totals of what has left them.
+type lane struct {
+	words             [buckets]atomic.Uint64
+	succeeded, failed atomic.Int64
+}
+
+// word returns the bucket of an epoch, which may be negative: elapsed time need not be positive.
+func (l *lane) word(epoch int64) *atomic.Uint64 { return &l.words[uint64(epoch-never)%buckets] }
+
+// add counts one outcome in a bucket, and reports whether that was of the generation of tag still.
+func (l *lane) add(epoch int64, tag, unit uint64, w *timeWindow) bool {
+	word := l.word(epoch)
+	for {
+		old := word.Load()
+		switch {
+		case old>>tagShift != tag:
+			return false
+		case old&countMax == countMax || old>>countBits&countMax == countMax:
+			w.halve(epoch, tag)
+		case word.CompareAndSwap(old, old+unit):
+			return true
+		}
+	}
+}
+
+// halve makes room in a bucket that is full and keeps its ratios: those of the quick to the slow, too.
+func (w *timeWindow) halve(epoch int64, tag uint64) {
+	w.quick.halve(epoch, tag)
+	if w.slow != nil {
+		w.slow.halve(epoch, tag)
+	}
+}
+
+func (l *lane) halve(epoch int64, tag uint64) {
+	word := l.word(epoch)
+	for {
+		old := word.Load()
+		if old>>tagShift != tag {
+			return
+		}
+		ok, failed := counts(old)
+		if word.CompareAndSwap(old, tag<<tagShift|uint64(ok/2)<<countBits|uint64(failed/2)) {
+			l.succeeded.Add(ok - ok/2)
+			l.failed.Add(failed - failed/2)
+			return
+		}
+	}
+}
+
+// empty takes what is in a bucket out of the window. The caller holds turning, so that the tag does not change.
+func (l *lane) empty(epoch int64) {
+	word := l.word(epoch)
+	l.retire(word, word.Load()>>tagShift)
+}
+
+func (l *lane) reset(tag uint64) {
+	for i := range l.words {
+		l.retire(&l.words[i], tag)
+	}
+}
+
+// retire moves the counts of a word to the totals, and gives it a tag. The caller holds turning.
+func (l *lane) retire(word *atomic.Uint64, tag uint64) {
+	ok, failed := counts(word.Swap(tag << tagShift))
+	l.succeeded.Add(ok)
+	l.failed.Add(failed)
+}
+
+// take removes one success of the latest bucket that has any.
+func (l *lane) take(epoch int64, tag uint64) bool {
+	for i := range int64(buckets) {
+		word := l.word(epoch - i)
+		for {
+			old := word.Load()
+			if ok, _ := counts(old); ok == 0 || old>>tagShift != tag {
+				break
+			}
+			if word.CompareAndSwap(old, old-okUnit) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (l *lane) sum(tag uint64) (ok, failed int64) {
+	for i := range l.words {
+		word := l.words[i].Load()
+		if word>>tagShift != tag {
+			continue
+		}
+		o, f := counts(word)
+		ok += o
+		failed += f
+	}
+	return ok, failed
+}
+
+// total returns how many successes, or else failures, were ever counted.
+func (l *lane) total(successes bool) int64 {
+	sum := l.failed.Load()
+	if successes {
+		sum = l.succeeded.Load()
+	}
+	for i := range l.words {
+		ok, failed := counts(l.words[i].Load())
+		if successes {
+			sum += ok
+		} else {
+			sum += failed
+		}
+	}
+	return sum
+}
+
+// both returns how many outcomes were ever counted.
+func (l *lane) both() int64 {
+	sum := l.succeeded.Load() + l.failed.Load()
+	for i := range l.words {
+		ok, failed := counts(l.words[i].Load())
+		sum += ok + failed
+	}
+	return sum
+}
+
+func counts(word uint64) (ok, failed int64) {
+	return int64(word >> countBits & countMax), int64(word & countMax)
+}
