@@ -32,6 +32,10 @@ setup: ## Install what the other targets need, and download all modules
 demo: ## Run the example service with an upstream of its own, and print what to try
 	@go -C examples run ./users $(ARGS)
 
+.PHONY: metastable
+metastable: ## Show what retries do to servers that stumble: a table, and the plots of the example drawn anew
+	@go -C examples/metastable run . $(ARGS)
+
 .PHONY: test
 test: ## Run the tests with the race detector, after setting up what they need
 	@$(SETUP)

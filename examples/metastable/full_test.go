@@ -54,6 +54,7 @@ func (w wanted) check(t *testing.T, r result) {
 }
 
 func TestOnlyABudgetOrABreakerEndsTheCollapse(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		load float64
 		want []wanted // of each policy

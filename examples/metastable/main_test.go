@@ -12,6 +12,7 @@ import (
 )
 
 func TestOneBreakerForAllEndpointsTurnsAPartialOutageIntoALargerOne(t *testing.T) {
+	t.Parallel()
 	failed := [][2]float64{{0.004, 0.02}, {0.004, 0.02}, {0.25, 0.5}, {0, 0.002}}
 	for i, p := range outagePolicies {
 		t.Run(p.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -41,7 +42,7 @@ func drawPlots(folder string, loads []float64, of [][]result) error {
 			dashed: func(load float64) float64 { return load * capacity }, dashedAs: "calls made",
 		},
 		"attempts.svg": {
-			title: "Attempts that reach the servers, per second", top: 5000, step: 1000,
+			title: "Attempts that reach the servers, per second", top: 6000, step: 2000,
 			line:   func(r result) []float64 { return r.attempts },
 			dashed: func(float64) float64 { return capacity }, dashedAs: "capacity",
 		},
@@ -79,7 +80,7 @@ func (p plot) draw(loads []float64, of [][]result) string {
 		for second := 0; second <= seconds; second += 30 {
 			at := x(float64(second))
 			rule(&b, at, top+panelHeight, at, top+panelHeight+4, "")
-			text(&b, at, top+panelHeight+17, "middle", "", fmt.Sprint(second))
+			text(&b, at, top+panelHeight+17, "middle", "", strconv.Itoa(second))
 		}
 		rule(&b, marginLeft, y(p.dashed(load)), plotWidth-marginRight, y(p.dashed(load)), `stroke-width="1.5" stroke-dasharray="5 4"`)
 		for k := range policies {
