@@ -19,12 +19,11 @@ import (
 )
 
 func TestTheReadmesCompositionIsTheExample(t *testing.T) {
-	_, rest, _ := strings.Cut(read(t, "README.md"), "```go\n")
-	code, _, closed := strings.Cut(rest, "```\n")
-	if !closed {
+	blocks := goBlocks(read(t, "README.md"))
+	if len(blocks) == 0 {
 		t.Fatal("README.md has no block of Go code")
 	}
-	if !strings.Contains(read(t, "example_compose_test.go"), code) {
+	if code := blocks[0]; !strings.Contains(read(t, "example_compose_test.go"), code) {
 		t.Errorf("this code is in README.md, but not in the example that is compiled and run:\n%s", code)
 	}
 }
