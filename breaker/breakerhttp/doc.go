@@ -13,6 +13,9 @@
 // caller's own cancellation; so is a response of status 500 or above. Every other response is a success, 429 included:
 // a server that limits one client is well. Options.FailedResponse decides otherwise.
 //
+// How long a request took, which Options.SlowCall asks, is the time to that header, too: a long download is not slow. A
+// request that hangs without one counts as slow while it does.
+//
 // A body that breaks off later turns the success into a failure, unless the caller cancelled or closed the body. It is
 // still one call.
 //

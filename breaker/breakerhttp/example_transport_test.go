@@ -63,3 +63,34 @@ func ExampleOptions() {
 	fmt.Println(transport.Stats().Open)
 	// Output: 1
 }
+
+// A host that answers, but too late to be of use.
+func ExampleOptions_slow() {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		time.Sleep(20 * time.Millisecond)
+	}))
+	defer server.Close()
+	transport, err := breakerhttp.New(breakerhttp.Options{Options: breaker.Options{
+		Name:      "reports",
+		MinCalls:  2,
+		SlowCall:  10 * time.Millisecond, // until the header is there
+		SlowRatio: 0.8,
+	}})
+	if err != nil {
+		panic(err)
+	}
+	client := &http.Client{Transport: transport}
+	for range 3 {
+		res, err := client.Get(server.URL)
+		if err != nil {
+			fmt.Println(errors.Is(err, breaker.ErrOpen))
+			continue
+		}
+		fmt.Println(res.Status)
+		res.Body.Close()
+	}
+	// Output:
+	// 200 OK
+	// 200 OK
+	// true
+}

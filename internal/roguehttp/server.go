@@ -46,7 +46,7 @@ func Serve(t testing.TB, script func(c *Conn)) *Server {
 
 func serve(t testing.TB, handle func(s *Server, n int, conn net.Conn)) *Server {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,9 @@ func (c *Conn) Send(text string) {
 
 // Reset ends the connection so that the client gets a TCP reset.
 func (c *Conn) Reset() {
-	_ = c.Conn.(*net.TCPConn).SetLinger(0)
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
 	_ = c.Conn.Close()
 }
 
