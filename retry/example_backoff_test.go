@@ -1,0 +1,61 @@
+package retry_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/joist-go/joist/retry"
+)
+
+// waits prints the waits after the first five attempts, without jitter, which would make them random.
+func waits(b retry.Backoff) {
+	b = b.WithJitter(retry.None)
+	for attempt := range 5 {
+		fmt.Print(b.Delay(attempt+1, 0), " ")
+	}
+	fmt.Println()
+}
+
+func ExampleConstant() {
+	waits(retry.Constant(time.Second))
+	// Output: 1s 1s 1s 1s 1s
+}
+
+func ExampleLinear() {
+	waits(retry.Linear(time.Second, 4*time.Second))
+	// Output: 1s 2s 3s 4s 4s
+}
+
+func ExampleExponential() {
+	waits(retry.Exponential(time.Second, 10*time.Second))
+	// Output: 1s 2s 4s 8s 10s
+}
+
+// Each wait is chosen between the base and three times the wait before.
+func ExampleDecorrelated() {
+	backoff := retry.Decorrelated(time.Second, time.Minute)
+	inRange, previous := true, time.Second
+	for attempt := range 100 {
+		d := backoff.Delay(attempt+1, previous)
+		inRange = inRange && time.Second <= d && d <= min(3*previous, time.Minute)
+		previous = d
+	}
+	fmt.Println(inRange)
+	// Output: true
+}
+
+func ExampleJitter() {
+	for _, jitter := range []retry.Jitter{retry.Full, retry.Equal, retry.None} {
+		backoff := retry.Constant(time.Second).WithJitter(jitter)
+		least, greatest := time.Hour, time.Duration(0)
+		for range 1000 {
+			d := backoff.Delay(1, 0)
+			least, greatest = min(least, d), max(greatest, d)
+		}
+		fmt.Println(jitter, least.Round(100*time.Millisecond), greatest.Round(100*time.Millisecond))
+	}
+	// Output:
+	// Full 0s 1s
+	// Equal 500ms 1s
+	// None 1s 1s
+}
