@@ -123,12 +123,12 @@ var (
 	guideLink    = regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`)
 	guideHeading = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	notInAnchors = regexp.MustCompile(`[^a-z0-9 -]`)
-	inlineCode   = regexp.MustCompile("`[^`\n]*`")
+	codeOnPages  = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
 )
 
 func TestTheLinksOfTheGuidesLeadSomewhere(t *testing.T) {
 	for _, page := range append(guides(t), "README.md") {
-		for _, link := range guideLink.FindAllStringSubmatch(inlineCode.ReplaceAllString(read(t, page), "code"), -1) {
+		for _, link := range guideLink.FindAllStringSubmatch(codeOnPages.ReplaceAllString(read(t, page), "code"), -1) {
 			target := filepath.Join(filepath.Dir(page), link[1])
 			switch {
 			case strings.Contains(link[1], "://"):
@@ -144,7 +144,7 @@ func TestTheLinksOfTheGuidesLeadSomewhere(t *testing.T) {
 				continue
 			}
 			anchors := map[string]bool{}
-			for _, h := range guideHeading.FindAllStringSubmatch(read(t, target), -1) {
+			for _, h := range guideHeading.FindAllStringSubmatch(codeOnPages.ReplaceAllString(read(t, target), ""), -1) {
 				anchors[strings.ReplaceAll(notInAnchors.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-")] = true
 			}
 			if !anchors[link[2]] {
