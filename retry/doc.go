@@ -14,7 +14,11 @@
 //
 //   - For work that returns an error only, use [Policy.Do]; for work that returns a value, [DoValue].
 //   - For HTTP requests use package retryhttp, which knows which requests are safe to repeat.
-//   - When several policies target one dependency, give them one [Budget].
+//   - For reads from several equal servers whose slowest answers are much slower than most, use [Hedge]: it does not wait for
+//     a failure, and makes a second attempt beside a slow first. Where all answers are slow it only adds load, so not for
+//     one server that is busy, nor for what is dear or unsafe to do twice. It takes the place of retries.
+//   - When several policies target one dependency, give them one [Budget]. To keep what gRPC, the AWS SDKs or Finagle do,
+//     make it with [GRPCBudget], [AWSBudget] or [FinagleBudget].
 //   - To stop at an error, wrap it with [Permanent], or give the policy Options.Retryable.
 //   - To say when the next attempt is worth it, wrap the error with [After].
 //   - Not for work that is slow or rare enough to be queued: give that to a job queue, which survives a restart.
@@ -61,7 +65,7 @@
 //
 // A call that succeeds at once adds to two striped words and nothing else. Exported are the counters joist.retry.calls
 // by joist.retry.outcome (the last column above, first_try and recovered) and joist.retry.attempts by joist.retry.kind
-// (retry), and the histogram joist.retry.delay.duration of the waits that ran to their end. Each attempt after the first
+// (retry, hedge), and the histogram joist.retry.delay.duration of the waits that ran to their end. Each attempt after the first
 // has a span retry.attempt; the first runs in the caller's. When a policy stops where another attempt was due, the
 // caller's span gets an event joist.retry.stopped with the reason.
 //
