@@ -13,7 +13,8 @@
 //   - A dependency that is down must not be waited for: [github.com/joist-go/joist/breaker], and for an [http.Client]
 //     [github.com/joist-go/joist/breaker/breakerhttp].
 //   - A dependency that sheds load should not be sent what it turns away: [github.com/joist-go/joist/breaker/throttle].
-//   - A dependency must not be asked by too many callers at once: [github.com/joist-go/joist/pool/bulkhead].
+//   - A dependency must not be asked by too many callers at once: [github.com/joist-go/joist/pool/bulkhead]; nor a
+//     handler: [github.com/joist-go/joist/pool/bulkhead/bulkheadhttp].
 //   - Callers that want the same thing at the same moment should share one call:
 //     [github.com/joist-go/joist/pool/flight].
 //   - Work goes on in the background, so much of it at once and no more: [github.com/joist-go/joist/pool].

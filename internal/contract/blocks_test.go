@@ -142,6 +142,32 @@ var blocks = []contract.Block{
 		Refusal: bulkhead.ErrFull,
 	},
 	{
+		Name: "bulkhead.Bulkhead, AIMD",
+		New: func(testing.TB) contract.Guard {
+			b := joist.Must(bulkhead.New(bulkhead.Options{Limit: bulkhead.AIMD{Initial: 1, Max: 1}, MaxQueue: 1}))
+			return contract.Guard{Do: b.Do, Gone: contract.Watch(b)}
+		},
+		Refusing: func(testing.TB) contract.Guard {
+			b := joist.Must(bulkhead.New(bulkhead.Options{Limit: bulkhead.AIMD{Initial: 1, Max: 1}, MaxQueue: 1}))
+			release := occupied(func(call contract.Call) { _ = b.Do(context.Background(), call) })
+			return contract.Guard{Do: b.Do, Close: release}
+		},
+		Refusal: bulkhead.ErrFull,
+	},
+	{
+		Name: "bulkhead.Bulkhead, Gradient",
+		New: func(testing.TB) contract.Guard {
+			b := joist.Must(bulkhead.New(bulkhead.Options{Limit: bulkhead.Gradient{Initial: 1, Max: 1}, MaxQueue: 1}))
+			return contract.Guard{Do: b.Do, Gone: contract.Watch(b)}
+		},
+		Refusing: func(testing.TB) contract.Guard {
+			b := joist.Must(bulkhead.New(bulkhead.Options{Limit: bulkhead.Gradient{Initial: 1, Max: 1}, MaxQueue: 1}))
+			release := occupied(func(call contract.Call) { _ = b.Do(context.Background(), call) })
+			return contract.Guard{Do: b.Do, Close: release}
+		},
+		Refusal: bulkhead.ErrFull,
+	},
+	{
 		Name: "pool.Pool",
 		New: func(testing.TB) contract.Guard {
 			p := joist.Must(pool.New(pool.Options{Workers: 1, OnPanic: func(any, []byte) {}}))

@@ -12,12 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/joist-go/joist"
 	"github.com/joist-go/joist/breaker"
 	"github.com/joist-go/joist/breaker/breakerhttp"
 	"github.com/joist-go/joist/breaker/throttle"
 	"github.com/joist-go/joist/cache"
 	"github.com/joist-go/joist/pool"
 	"github.com/joist-go/joist/pool/bulkhead"
+	"github.com/joist-go/joist/pool/bulkhead/bulkheadhttp"
 	"github.com/joist-go/joist/pool/flight"
 	"github.com/joist-go/joist/ratelimit"
 	"github.com/joist-go/joist/ratelimit/ratelimithttp"
@@ -188,9 +190,31 @@ var optionsCases = []optionsCase{
 		},
 	},
 	{
-		valid:   bulkhead.Options{Limit: bulkhead.Fixed(1)},
-		invalid: map[string][]any{"Limit": {bulkhead.Limit(nil), bulkhead.Fixed(0), bulkhead.Fixed(-1), bulkhead.Fixed(bulkhead.MaxLimit + 1)}},
-		make:    func(o any) error { _, err := bulkhead.New(o.(bulkhead.Options)); return err },
+		valid: bulkhead.Options{Limit: bulkhead.Fixed(1)},
+		invalid: map[string][]any{
+			"Limit": {
+				bulkhead.Limit(nil), bulkhead.Fixed(0), bulkhead.Fixed(-1), bulkhead.Fixed(bulkhead.MaxLimit + 1),
+				bulkhead.AIMD{Min: -1}, bulkhead.AIMD{Min: 5, Max: 4}, bulkhead.AIMD{Initial: 2000}, bulkhead.AIMD{Timeout: -1},
+				bulkhead.AIMD{Backoff: 0.4}, bulkhead.AIMD{Backoff: 1}, bulkhead.AIMD{Backoff: math.NaN()},
+				bulkhead.AIMD{DropRatio: -0.1}, bulkhead.AIMD{DropRatio: 1}, bulkhead.AIMD{DropRatio: math.NaN()},
+				bulkhead.Gradient{Max: bulkhead.MaxLimit + 1}, bulkhead.Gradient{Initial: -1}, bulkhead.Gradient{Tolerance: 0.9},
+				bulkhead.Gradient{Tolerance: 11}, bulkhead.Gradient{Tolerance: math.NaN()}, bulkhead.Gradient{ProbeEvery: time.Millisecond},
+			},
+			"Classify":      {anyValue{}},
+			"MaxQueue":      {-1, bulkhead.MaxQueue + 1},
+			"MaxWait":       {time.Second, -2 * time.Second},
+			"CoDelTarget":   {time.Second, -time.Second},
+			"CoDelInterval": {time.Second, -2 * time.Second},
+		},
+		make: func(o any) error { _, err := bulkhead.New(o.(bulkhead.Options)); return err },
+	},
+	{
+		valid:   bulkheadhttp.Options{},
+		invalid: map[string][]any{"Priority": {anyValue{}}, "Outcome": {anyValue{}}},
+		make: func(o any) error {
+			b := joist.Must(bulkhead.New(bulkhead.Options{Limit: bulkhead.Fixed(1)}))
+			return panicked(func() { bulkheadhttp.Middleware(b, o.(bulkheadhttp.Options)) })
+		},
 	},
 	{
 		valid:   flight.Options{},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/joist-go/joist"
 	"github.com/joist-go/joist/pool"
+	"github.com/joist-go/joist/pool/bulkhead"
 	"github.com/joist-go/joist/retry"
 )
 
@@ -88,6 +89,36 @@ func TestTheWaitForAFullPoolEndsWithItsCaller(t *testing.T) {
 				}
 				if ran {
 					t.Error("a task ran whose caller was told that it does not")
+				}
+			})
+		})
+	}
+}
+
+func TestTheWaitForAFullBulkheadEndsWithItsCaller(t *testing.T) {
+	for _, end := range []error{context.Canceled, context.DeadlineExceeded} {
+		t.Run(end.Error(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := joist.Must(bulkhead.New(bulkhead.Options{
+					Limit: bulkhead.Fixed(1), MaxQueue: 1, MaxWait: bulkhead.Unlimited,
+				}))
+				release := occupied(func(call func(context.Context) error) { _ = b.Do(context.Background(), call) })
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(time.Second, cancel)
+				if errors.Is(end, context.DeadlineExceeded) {
+					ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+				}
+				defer cancel()
+				began := time.Now()
+				err := b.Do(ctx, func(context.Context) error { t.Error("made"); return nil })
+				if took := time.Since(began); took != time.Second {
+					t.Errorf("answered after %v, want 1s", took)
+				}
+				if !errors.Is(err, end) || errors.Is(end, context.DeadlineExceeded) != errors.Is(err, bulkhead.ErrFull) {
+					t.Errorf("got %v", err)
+				}
+				if err := release(t.Context()); err != nil {
+					t.Error(err)
 				}
 			})
 		})

@@ -38,7 +38,7 @@ func useEverything(t *testing.T, m meters) (release func()) {
 		joist.Must(breaker.New(breaker.Options{MeterProvider: m})),
 		joist.Must(breaker.NewKeyed(breaker.KeyedOptions[string]{Options: breaker.Options{MeterProvider: m}})),
 		joist.Must(throttle.New(throttle.Options{MeterProvider: m})),
-		joist.Must(bulkhead.New(bulkhead.Options{Limit: bulkhead.Fixed(1), MeterProvider: m})),
+		useBulkhead(t, m),
 		joist.Must(flight.New[string, int](flight.Options{MeterProvider: m})),
 		useCache(t, m),
 		useRetry(t, m),
@@ -70,6 +70,24 @@ func useCache(t *testing.T, m meters) any {
 		}()
 	}
 	return c
+}
+
+// useBulkhead has a call wait for a slot that it does not get.
+func useBulkhead(t *testing.T, m meters) any {
+	t.Helper()
+	b := joist.Must(bulkhead.New(bulkhead.Options{
+		Limit: bulkhead.Fixed(1), MaxQueue: 1, MaxWait: time.Millisecond, MeterProvider: m,
+	}))
+	err := b.Do(t.Context(), func(ctx context.Context) error {
+		if err := b.Do(ctx, func(context.Context) error { return nil }); !errors.Is(err, bulkhead.ErrFull) {
+			t.Error(err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return b
 }
 
 func useRetry(t *testing.T, m meters) any {

@@ -83,7 +83,7 @@ func DoValue[V any](ctx context.Context, b *Bulkhead, fn func(context.Context) (
 
 // judged makes a call that an adaptive limit learns from.
 func judged[V any](ctx context.Context, b *Bulkhead, began int64, fn func(context.Context) (V, error)) (V, error) {
-	outcome := Ignore // of a panic and of a Goexit
+	outcome := Ignored // of a panic and of a Goexit
 	defer func() { b.slots.leaveJudged(began, outcome) }()
 	v, err := fn(ctx)
 	outcome = b.judge(ctx, err)

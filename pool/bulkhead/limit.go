@@ -48,7 +48,7 @@ type AIMD struct {
 	Min int
 	// Max is the highest limit, at most MaxLimit. 0 is 1000, or Min if that is more.
 	Max int
-	// Timeout makes a call that succeeds after a longer time a Drop. Choose it well above what the slowest calls take
+	// Timeout makes a call that succeeds after a longer time a drop. Choose it well above what the slowest calls take
 	// when there is no queue: DropRatio of them must not pass it. 0 is none.
 	Timeout time.Duration
 	// Backoff is what the limit is multiplied by on a drop, from 0.5 to below 1. 0 is 0.9.

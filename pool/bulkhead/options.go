@@ -38,8 +38,8 @@ type Options struct {
 	Limit Limit
 
 	// Classify tells what an error of a call says about load, for an adaptive limit. nil is [OutcomeOf]. It is not asked
-	// about nil, about what is marked by [MarkIgnore] or [MarkDrop], about refusals of blocks inside, the caller's own
-	// cancellation (all ignored), and deadlines (a Drop). It runs on the caller's goroutine, outside every lock. If it
+	// about nil, about what is marked by [Ignore] or [Drop], about refusals of blocks inside, the caller's own
+	// cancellation (all Ignored), and deadlines (Dropped). It runs on the caller's goroutine, outside every lock. If it
 	// panics, the call is ignored.
 	Classify func(error) Outcome
 

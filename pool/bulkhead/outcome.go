@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/joist-go/joist/internal/outcome"
 	"github.com/joist-go/joist/internal/refusal"
 )
 
@@ -11,81 +12,73 @@ import (
 type Outcome uint8
 
 const (
-	// Success: the call was done, and its time tells how loaded the dependency is.
-	Success Outcome = iota
-	// Ignore: the call says nothing.
-	Ignore
-	// Drop: the dependency has too much to do.
-	Drop
+	// Succeeded: the call was done, and its time tells how loaded the dependency is.
+	Succeeded Outcome = iota
+	// Ignored: the call says nothing.
+	Ignored
+	// Dropped: the dependency has too much to do.
+	Dropped
 )
 
-// MarkIgnore marks err as that of a call that says nothing about load. It returns nil for nil. The mark holds through
-// wrapping, and errors.Is and errors.As see err through it.
-func MarkIgnore(err error) error { return mark(err, Ignore) }
+// Ignore marks err as that of a call that says nothing about its dependency, to a breaker as well. It returns nil for
+// nil. The mark holds through wrapping, and errors.Is and errors.As see err through it.
+func Ignore(err error) error { return outcome.Ignore(err) }
 
-// MarkDrop marks err as a sign of overload, as MarkIgnore does for the other.
-func MarkDrop(err error) error { return mark(err, Drop) }
-
-func mark(err error, o Outcome) error {
+// Drop marks err as a sign of overload. It returns nil for nil. The mark holds through wrapping, and errors.Is and
+// errors.As see err through it.
+func Drop(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &markedError{err, o}
+	return &droppedError{err}
 }
 
-type markedError struct {
-	error
-	outcome Outcome
-}
+type droppedError struct{ error }
 
-func (e *markedError) Unwrap() error { return e.error }
+func (e *droppedError) Unwrap() error { return e.error }
 
-// judge returns what a call with ctx says that ended with err. A refusal is asked for before the context's errors: it
-// may be both, and says more.
+// judge returns what a call with ctx says that ended with err.
 func (b *Bulkhead) judge(ctx context.Context, err error) Outcome {
 	if err == nil {
-		return Success
+		return Succeeded
 	}
-	if m, ok := errors.AsType[*markedError](err); ok {
-		return m.outcome
+	if _, marked := errors.AsType[*droppedError](err); marked {
+		return Dropped
 	}
-	if refusal.Refused(err) {
-		return Ignore
+	open := false // whether the rules that all blocks share leave it open
+	switch outcome.Of(ctx, err, func(error) bool { open = true; return true }) {
+	case outcome.Success:
+		return Succeeded
+	case outcome.Ignored:
+		return Ignored
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return Drop
-	}
-	if errors.Is(err, context.Canceled) {
-		if ended := ctx.Err(); ended != nil {
-			if errors.Is(ended, context.DeadlineExceeded) || errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
-				return Drop
-			}
-			return Ignore
-		}
-	}
-	if b.classify != nil {
+	switch {
+	case !open:
+		return Dropped // by a deadline
+	case b.classify != nil:
 		return b.classify(err)
+	default:
+		return OutcomeOf(err)
 	}
-	return OutcomeOf(err)
 }
 
-// OutcomeOf is what [Options].Classify is when it is nil. An error that asks for a pause is a Drop (it has a method
+// OutcomeOf is what [Options].Classify is when it is nil. An error that asks for a pause is Dropped (it has a method
 // RetryAfter() time.Duration which returns more than 0, as the answers 429 and 503 with a Retry-After should), and so is
-// a time-out (a method Timeout() bool which returns true, as those of package net have). Any other error is ignored: how
-// long a failure takes says nothing about a success. nil is a Success.
+// a time-out (a method Timeout() bool which returns true, as those of package net have). Any other error is Ignored: how
+// long a failure takes says nothing about a success. nil has Succeeded.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
-		return Success
+		return Succeeded
 	}
 	if _, asks := refusal.RetryAfter(err); asks {
-		return Drop
+		return Dropped
 	}
 	timeout, ok := errors.AsType[interface {
 		error
 		Timeout() bool
 	}](err)
 	if ok && timeout.Timeout() {
-		return Drop
+		return Dropped
 	}
-	return Ignore
+	return Ignored
 }

@@ -27,18 +27,18 @@ func TestOutcomesAreJudgedAsDocumented(t *testing.T) {
 		err  error
 		want Outcome
 	}{
-		{"nil", context.Background(), nil, Success},
-		{"any error", context.Background(), boom, Ignore},
-		{"a refusal inside", context.Background(), fmt.Errorf("call: %w", hinting{true}), Ignore},
-		{"a refusal that is a deadline too", context.Background(), &FullError{Reason: ReasonDeadline}, Ignore},
-		{"a dependency that asks for a pause", context.Background(), fmt.Errorf("call: %w", hinting{false}), Drop},
-		{"a deadline", context.Background(), fmt.Errorf("call: %w", context.DeadlineExceeded), Drop},
-		{"a time-out of the network", context.Background(), fmt.Errorf("read: %w", os.ErrDeadlineExceeded), Drop},
-		{"the caller's own cancellation", cancelled, fmt.Errorf("call: %w", context.Canceled), Ignore},
-		{"a cancellation caused by a deadline", detached, context.Canceled, Drop},
-		{"somebody else's cancellation", context.Background(), context.Canceled, Ignore},
-		{"marked as a drop", context.Background(), fmt.Errorf("call: %w", MarkDrop(boom)), Drop},
-		{"a deadline marked to be ignored", context.Background(), MarkIgnore(context.DeadlineExceeded), Ignore},
+		{"nil", context.Background(), nil, Succeeded},
+		{"any error", context.Background(), boom, Ignored},
+		{"a refusal inside", context.Background(), fmt.Errorf("call: %w", hinting{true}), Ignored},
+		{"a refusal that is a deadline too", context.Background(), &FullError{Reason: ReasonDeadline}, Ignored},
+		{"a dependency that asks for a pause", context.Background(), fmt.Errorf("call: %w", hinting{false}), Dropped},
+		{"a deadline", context.Background(), fmt.Errorf("call: %w", context.DeadlineExceeded), Dropped},
+		{"a time-out of the network", context.Background(), fmt.Errorf("read: %w", os.ErrDeadlineExceeded), Dropped},
+		{"the caller's own cancellation", cancelled, fmt.Errorf("call: %w", context.Canceled), Ignored},
+		{"a cancellation caused by a deadline", detached, context.Canceled, Dropped},
+		{"somebody else's cancellation", context.Background(), context.Canceled, Ignored},
+		{"marked as a drop", context.Background(), fmt.Errorf("call: %w", Drop(boom)), Dropped},
+		{"a deadline marked to be ignored", context.Background(), Ignore(context.DeadlineExceeded), Ignored},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := new(Bulkhead).judge(tt.ctx, tt.err); got != tt.want {
@@ -54,9 +54,9 @@ func TestClassifyDecidesAboutErrorsThatNoRuleKnows(t *testing.T) {
 		if err != boom {
 			t.Errorf("asked about %v", err)
 		}
-		return Drop
+		return Dropped
 	}}
-	for err, want := range map[error]Outcome{nil: Success, boom: Drop, MarkIgnore(boom): Ignore, context.DeadlineExceeded: Drop} {
+	for err, want := range map[error]Outcome{nil: Succeeded, boom: Dropped, Ignore(boom): Ignored, context.DeadlineExceeded: Dropped} {
 		if got := b.judge(context.Background(), err); got != want {
 			t.Errorf("%v: got %d, want %d", err, got, want)
 		}
@@ -64,11 +64,11 @@ func TestClassifyDecidesAboutErrorsThatNoRuleKnows(t *testing.T) {
 }
 
 func TestAMarkKeepsTheError(t *testing.T) {
-	if MarkDrop(nil) != nil || MarkIgnore(nil) != nil {
+	if Drop(nil) != nil || Ignore(nil) != nil {
 		t.Error("a mark of nil is an error")
 	}
 	boom := errors.New("boom")
-	if err := MarkDrop(fmt.Errorf("call: %w", boom)); !errors.Is(err, boom) || err.Error() != "call: boom" {
+	if err := Drop(fmt.Errorf("call: %w", boom)); !errors.Is(err, boom) || err.Error() != "call: boom" {
 		t.Errorf("%v", err)
 	}
 }

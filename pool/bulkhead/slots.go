@@ -122,8 +122,8 @@ func (s *slots) leaveJudged(began int64, o Outcome) {
 	if began != unsampled {
 		now := s.clock.Now()
 		s.typical.Add(time.Duration(now - began))
-		if o != Ignore {
-			s.adapt.record(s, call{began: began, ended: now, inflight: int(s.inflight()), dropped: o == Drop})
+		if o != Ignored {
+			s.adapt.record(s, call{began: began, ended: now, inflight: int(s.inflight()), dropped: o == Dropped})
 		}
 	}
 	if s.word.Add(^uint64(0))&queuedBit != 0 {

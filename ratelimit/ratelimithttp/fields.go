@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/joist-go/joist/internal/problemhttp"
 	"github.com/joist-go/joist/ratelimit"
 )
 
@@ -53,7 +54,7 @@ func quotaOf(limit ratelimit.Limit) (quota, window int64) {
 	if !ok {
 		return 0, 0
 	}
-	window = max(1, seconds(fill))
+	window = max(1, problemhttp.Seconds(fill))
 	hi, lo := bits.Mul64(uint64(limit.Tokens), uint64(window)*uint64(time.Second))
 	if hi >= uint64(limit.Per) {
 		return maxInteger, window
@@ -118,7 +119,7 @@ func (p *policy) setFields(h http.Header, v *values, res ratelimit.Result) {
 	field := append(buf[:0], p.name...)
 	field = append(field, ";r="...)
 	field = strconv.AppendInt(field, max(0, min(res.Remaining, maxInteger)), 10)
-	if more := seconds(untilMore(res)); more > 0 {
+	if more := problemhttp.Seconds(untilMore(res)); more > 0 {
 		field = append(field, ";t="...)
 		field = strconv.AppendInt(field, more, 10)
 	}
@@ -152,15 +153,6 @@ func untilMore(res ratelimit.Result) time.Duration {
 		return 0
 	}
 	return max(0, res.ResetAfter-after)
-}
-
-// seconds returns d in seconds, rounded up.
-func seconds(d time.Duration) int64 {
-	s := int64(d / time.Second)
-	if d%time.Second > 0 {
-		s++
-	}
-	return s
 }
 
 // appendString appends s as a String of a structured field (RFC 9651, section 4.1.6). It is false when s holds anything

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/joist-go/joist/internal/options"
+	"github.com/joist-go/joist/internal/problemhttp"
 	"github.com/joist-go/joist/internal/telemetry"
 	"github.com/joist-go/joist/ratelimit"
 )
@@ -88,7 +89,7 @@ func (h *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !res.Allowed {
 		if !res.Never {
 			// Never before t, which is the same wait in a refusal, nor while a limit around this one would refuse.
-			wait := max(seconds(res.RetryAfter), spentFor(w.Header()), 1)
+			wait := max(problemhttp.Seconds(res.RetryAfter), spentFor(w.Header()), 1)
 			v.set(w.Header(), "Retry-After", retryAfterValue, strconv.FormatInt(wait, 10))
 		}
 		telemetry.Event(r.Context(), "joist.ratelimit.limited", h.name, attribute.String("joist.ratelimit.limit", res.Limit.Name))
