@@ -42,7 +42,7 @@ func drawPlots(folder string, loads []float64, of [][]result) error {
 			dashed: func(load float64) float64 { return load * capacity }, dashedAs: "calls made",
 		},
 		"attempts.svg": {
-			title: "Attempts that reach the servers, per second", top: 6000, step: 2000,
+			title: "Attempts that reach the servers, per second", top: 8000, step: 2000,
 			line:   func(r result) []float64 { return r.attempts },
 			dashed: func(float64) float64 { return capacity }, dashedAs: "capacity",
 		},
