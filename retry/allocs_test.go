@@ -58,6 +58,16 @@ func TestASuccessWithAnAttemptTimeoutAllocatesWhatItsContextDoes(t *testing.T) {
 	})
 }
 
+func TestASuccessWithMaxElapsedAllocatesNothing(t *testing.T) {
+	p := newPolicy(t, retry.Options{MaxElapsed: time.Minute, FirstTriesOnly: true})
+	n := 0
+	measured(t, "Do", 0, func() {
+		if p.Do(t.Context(), func(context.Context) error { n++; return nil }) != nil {
+			t.Error("failed")
+		}
+	})
+}
+
 func TestAPermanentFailureAtOnceAllocatesNothing(t *testing.T) {
 	p := newPolicy(t, retry.Options{})
 	err := retry.Permanent(errDown)

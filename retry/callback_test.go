@@ -101,10 +101,12 @@ func TestAGoexitEndsTheGoroutineAndNothingElse(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPolicy(t, retry.Options{AttemptTimeout: time.Minute, Backoff: instant})
 			returned, n := false, 0
+			var attempt context.Context
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				_ = p.Do(t.Context(), func(context.Context) error {
+				_ = p.Do(t.Context(), func(ctx context.Context) error {
+					attempt = ctx
 					if n++; n == at {
 						runtime.Goexit()
 					}
@@ -115,6 +117,9 @@ func TestAGoexitEndsTheGoroutineAndNothingElse(t *testing.T) {
 			<-done
 			if returned || n != at {
 				t.Errorf("Do returned: %v, after %d attempts", returned, n)
+			}
+			if attempt.Err() == nil {
+				t.Error("the attempt's context was not released")
 			}
 			if err := p.Do(t.Context(), func(context.Context) error { return nil }); err != nil {
 				t.Errorf("the next call: %v", err)

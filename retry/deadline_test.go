@@ -86,6 +86,44 @@ func TestTheEstimateFollowsSampledSuccesses(t *testing.T) {
 	})
 }
 
+// While attempts succeed fast few are timed. Once they begin to fail all are, so that the estimate knows how long those
+// that fail take.
+func TestAfterAFailureEveryAttemptIsTimed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{MaxAttempts: 1})
+		for range 100 {
+			_ = p.Do(t.Context(), func(context.Context) error { time.Sleep(time.Millisecond); return nil })
+		}
+		for range 33 { // the first may be untimed
+			_ = p.Do(t.Context(), func(context.Context) error { time.Sleep(time.Second); return errDown })
+		}
+		if got := p.Stats().TypicalAttempt; got < 980*time.Millisecond {
+			t.Errorf("a typical attempt is %v, want about 1s", got)
+		}
+	})
+}
+
+// An attempt that fails while the first is under way has been timed too.
+func TestAYoungPolicyTimesEveryAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{Backoff: instant})
+		end := make(chan struct{})
+		defer close(end)
+		go func() { _ = p.Do(t.Context(), func(context.Context) error { <-end; return nil }) }()
+		synctest.Wait()
+		for n := range 3 {
+			ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+			began := time.Now()
+			err := p.Do(ctx, func(context.Context) error { time.Sleep(100 * time.Millisecond); return errDown })
+			stopped(t, err, retry.ReasonDeadline, 1)
+			if took := time.Since(began); took != 100*time.Millisecond {
+				t.Errorf("call %d took %v, want the one attempt's 100ms", n, took)
+			}
+			cancel()
+		}
+	})
+}
+
 func TestARetryGoesOutWhenItFits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPolicy(t, retry.Options{Backoff: instant})

@@ -15,6 +15,7 @@ func TestNewReportsAllFaultsAtOnce(t *testing.T) {
 		MaxAttempts:    -2,
 		Backoff:        retry.Exponential(time.Second, time.Millisecond),
 		AttemptTimeout: -time.Second,
+		MaxElapsed:     -time.Second,
 		MaxHint:        -2,
 		Budget:         new(retry.Budget),
 	})
@@ -26,6 +27,7 @@ func TestNewReportsAllFaultsAtOnce(t *testing.T) {
 		"Options.MaxAttempts is -2, but must not be negative",
 		"Options.Backoff is Exponential(1s, 1ms), but must have",
 		"Options.AttemptTimeout is -1s, but must not be negative",
+		"Options.MaxElapsed is -1s, but must not be negative",
 		"Options.MaxHint is -2ns, but must not be negative",
 		"Options.Budget is {}, but must come from NewBudget",
 	} {
@@ -77,5 +79,16 @@ func TestABackoffOfNoDelayIsNotTakenForTheDefault(t *testing.T) {
 	if _, err := retry.New(retry.Options{Backoff: retry.Exponential(0, 0)}); err == nil ||
 		!strings.Contains(err.Error(), "Options.Backoff is Exponential(0s, 0s), but must have") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestABackoffWithAJitterThatItCannotHaveIsReported(t *testing.T) {
+	for want, b := range map[string]retry.Backoff{
+		"Options.Backoff is Decorrelated(1ns, 2ns).WithJitter(Equal), but must have": retry.Decorrelated(1, 2).WithJitter(retry.Equal),
+		"Options.Backoff is Constant(1ns).WithJitter(Jitter(3)), but must have":      retry.Constant(1).WithJitter(3),
+	} {
+		if _, err := retry.New(retry.Options{Backoff: b}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }
