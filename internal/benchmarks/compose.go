@@ -8,6 +8,7 @@ import (
 
 	"github.com/joist-go/joist/pool/bulkhead"
 	"github.com/joist-go/joist/ratelimit"
+	"github.com/joist-go/joist/retry"
 )
 
 var composeCases = []benchCase{
@@ -22,7 +23,7 @@ func composeFour(env *environment) (lineup, error) {
 	if err != nil {
 		return lineup{}, err
 	}
-	policy, err := ourPolicy(env, 0)
+	policy, err := ourPolicy(env, retry.Options{})
 	if err != nil {
 		return lineup{}, err
 	}

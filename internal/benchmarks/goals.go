@@ -49,13 +49,20 @@ var goals = []goal{
 	{"retry", "success-value", "avast", both, 2.0, 0, 0, 0},
 	{"retry", "success-value", "cenkalti", both, 0.25, 0, 0, 0},
 	{"retry", "attempt-timeout", "avast+WithTimeout", both, 0, 0, 0, 5},
+	{"retry", "max-elapsed", "cenkalti", both, 0, 0, 0, 0},
+	{"retry", "loop", "cenkalti", both, 0, 0, 0, anyAllocs},
 
 	{"breaker", "closed", "failsafe-go", both, 0.55, 0, 0, 0},
 	{"breaker", "closed", "gobreaker", both, 0.35, 0, 0, 0},
 	{"breaker", "permit", "failsafe-go", both, 0.55, 0, 0, 0},
 	{"breaker", "permit", "gobreaker", both, 0.35, 0, 0, 0},
+	{"breaker", "value", "failsafe-go", both, 0.55, 0, 0, 0},
+	{"breaker", "count", "failsafe-go", both, 0.9, 0, 0, 0},
+	{"breaker", "slow", "failsafe-go", both, 1.0, 0, 0, 0},
 	{"breaker", "refused", "failsafe-go", both, 0.6, 0, 0, 0},
 	{"breaker", "refused", "gobreaker", both, 0, 0, 0, 0},
+
+	{"throttle", "accepted", "failsafe-go", both, 1.0, 0, 0, 0},
 
 	{"pool", "go", "ants", both, 0.25, 0, 0, 0},
 	{"pool", "go", "pond", both, 1.0, 0, 0, 0},

@@ -14,6 +14,8 @@ var retryCases = []benchCase{
 	{name: "success", about: "calls work that succeeds at once", setup: retrySuccess},
 	{name: "success-value", about: "calls work that returns a value and succeeds at once", setup: retrySuccessValue},
 	{name: "attempt-timeout", about: "calls work that succeeds at once, each attempt under a timeout", setup: retryAttemptTimeout},
+	{name: "max-elapsed", about: "calls work that succeeds at once, each call with a limit on its time", setup: retryMaxElapsed},
+	{name: "loop", about: "calls work that succeeds at once, as the body of a loop", setup: retryLoop},
 }
 
 const (
@@ -21,13 +23,11 @@ const (
 	cenkaltiModule = "github.com/cenkalti/backoff/v5"
 )
 
-func ourPolicy(env *environment, timeout time.Duration) (*retry.Policy, error) {
-	return retry.New(retry.Options{
-		Name:           "benchmark",
-		AttemptTimeout: timeout,
-		MeterProvider:  env.sdk.metrics,
-		TracerProvider: env.sdk.traces,
-	})
+func ourPolicy(env *environment, o retry.Options) (*retry.Policy, error) {
+	o.Name = "benchmark"
+	o.MeterProvider = env.sdk.metrics
+	o.TracerProvider = env.sdk.traces
+	return retry.New(o)
 }
 
 func avastOptions() []avast.Option {
@@ -40,7 +40,7 @@ func cenkaltiOptions() []backoff.RetryOption {
 }
 
 func retrySuccess(env *environment) (lineup, error) {
-	ours, err := ourPolicy(env, 0)
+	ours, err := ourPolicy(env, retry.Options{})
 	if err != nil {
 		return lineup{}, err
 	}
@@ -77,7 +77,7 @@ func retrySuccess(env *environment) (lineup, error) {
 }
 
 func retrySuccessValue(env *environment) (lineup, error) {
-	ours, err := ourPolicy(env, 0)
+	ours, err := ourPolicy(env, retry.Options{})
 	if err != nil {
 		return lineup{}, err
 	}
@@ -114,7 +114,7 @@ func retrySuccessValue(env *environment) (lineup, error) {
 }
 
 func retryAttemptTimeout(env *environment) (lineup, error) {
-	ours, err := ourPolicy(env, time.Second)
+	ours, err := ourPolicy(env, retry.Options{AttemptTimeout: time.Second})
 	if err != nil {
 		return lineup{}, err
 	}
@@ -152,5 +152,61 @@ func retryAttemptTimeout(env *environment) (lineup, error) {
 				}
 			}
 		}},
+	}, nil
+}
+
+// cenkaltiElapsed tries with a limit on the time of all tries together, which is a default there.
+func cenkaltiElapsed() contender {
+	opts := append(cenkaltiOptions(), backoff.WithMaxElapsedTime(time.Minute))
+	return contender{
+		name: "cenkalti", module: cenkaltiModule, settings: "Retry with options made once; 3 tries, a maximum elapsed time of a minute",
+		loop: func(int) func(int) {
+			call := func() (struct{}, error) { return struct{}{}, work(ctx) }
+			return func(n int) {
+				for range n {
+					_, _ = backoff.Retry(ctx, call, opts...)
+				}
+			}
+		},
+	}
+}
+
+func retryMaxElapsed(env *environment) (lineup, error) {
+	ours, err := ourPolicy(env, retry.Options{MaxElapsed: time.Minute})
+	if err != nil {
+		return lineup{}, err
+	}
+	return lineup{
+		ours: contender{name: "joist", settings: "Do; 3 attempts, MaxElapsed of a minute", loop: func(int) func(int) {
+			return func(n int) {
+				for range n {
+					_ = ours.Do(ctx, work)
+				}
+			}
+		}},
+		peers: []contender{cenkaltiElapsed()},
+		floor: counterAndCall(),
+	}, nil
+}
+
+func retryLoop(env *environment) (lineup, error) {
+	ours, err := ourPolicy(env, retry.Options{})
+	if err != nil {
+		return lineup{}, err
+	}
+	return lineup{
+		ours: contender{name: "joist", settings: "a loop over Attempts of Start; 3 attempts, the default budget", loop: func(int) func(int) {
+			return func(n int) {
+				for range n {
+					run := ours.Start(ctx)
+					for ctx := range run.Attempts() {
+						run.Done(work(ctx))
+					}
+					_ = run.Err()
+				}
+			}
+		}},
+		peers: []contender{cenkaltiElapsed()},
+		floor: counterAndCall(),
 	}, nil
 }
