@@ -227,6 +227,9 @@ func (r *race[V]) measure() {
 // failed takes a failure: it ends the call, brings the next hedge, or only is one attempt less to wait for.
 func (r *race[V]) failed(err error) (stopped error, over bool) { //nolint:revive,staticcheck // as above
 	p := r.p
+	if ended := r.parent.Err(); ended != nil && r.last != nil && errors.Is(err, ended) {
+		return r.stop(reasonOf(ended)), true // what an attempt says of the end of ctx must not hide why another failed
+	}
 	if r.last != nil {
 		r.remember(r.last)
 	}
