@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -36,17 +35,14 @@ type Breaker struct {
 	refusal     atomic.Pointer[OpenError] // of the latest state that refuses; set before refuseUntil
 	until       atomic.Int64              // end of an opening or of a ramp; changed under mu
 	credit      atomic.Uint32             // of a ramp: 1024ths of a call
-	used        atomic.Bool               // in a Keyed: asked for since the last look for one to drop
+	openings    int32                     // in a row, without a closing between them that lasted longer than its ramp; guarded by mu
 	set         *settings
 	tally       *tally
-	flights     *flights // of a breaker with SlowCall
 	notify      func(Transition)
 
-	mu       sync.Mutex // guards all below, and changes of word, refuseUntil, refusal and until
-	openings int32      // in a row, without a closing between them that lasted longer than its ramp
-	serial   uint32     // of the latest probe
-	trial    *trial     // nil unless half-open
-	news     *news      // nil when there are none
+	mu    sync.Mutex // guards all below, and changes of word, refuseUntil, refusal and until
+	trial *trial     // nil unless half-open, and until the first probe
+	news  *news      // nil when there are none
 }
 
 // New returns a closed breaker. All faults of o are reported at once.
@@ -71,9 +67,6 @@ func newBreaker(set *settings, mode Mode, notify func(Transition)) *Breaker {
 	b := &Breaker{set: set, tally: &tally{}, notify: notify}
 	now := set.clock.Now()
 	b.tally.init(set, now)
-	if set.slowCall > 0 {
-		b.flights = newFlights(time.Duration(set.slowCall), now)
-	}
 	b.enter(0, mode.forces(Closed), mode, now, ratios{})
 	return b
 }
@@ -150,13 +143,13 @@ func (b *Breaker) admit(ctx context.Context, word uint64) (ticket uint64, mark i
 		case stateOf(word) != Closed:
 			allowed = false
 			look = now >= b.refuseUntil.Load()
-		case word&timedFlag != 0 && b.flights.due(now), word&rampFlag != 0 && now >= b.until.Load():
+		case word&timedFlag != 0 && b.flights().due(now), word&rampFlag != 0 && now >= b.until.Load():
 			look = true
 		case word&rampFlag != 0:
 			allowed = b.inShare(now)
 		}
 		if !look && allowed && word&timedFlag != 0 {
-			mark = b.flights.begin(now, tagOf(word))
+			mark = b.flights().begin(now, tagOf(word))
 			look = mark == 0
 		}
 		if look {
@@ -189,7 +182,7 @@ func (b *Breaker) turnedAway(ctx context.Context, word int, event string) *OpenE
 // admitLocked makes the transitions that are due, and decides by the state that it finds then.
 func (b *Breaker) admitLocked(ctx context.Context, now int64) (ticket uint64, mark int64, allowed bool) {
 	b.mu.Lock()
-	if b.flights != nil {
+	if b.flights() != nil {
 		now = b.set.clock.Now() // its quarter must not pass while this call waits for the lock
 	}
 	b.settle(now)
@@ -198,8 +191,8 @@ func (b *Breaker) admitLocked(ctx context.Context, now int64) (ticket uint64, ma
 	switch stateOf(word) {
 	case Closed:
 		allowed = word&rampFlag == 0 || b.inShare(now)
-		if allowed && b.flights != nil {
-			mark = b.flights.begin(now, tagOf(word))
+		if allowed && b.flights() != nil {
+			mark = b.flights().begin(now, tagOf(word))
 		}
 	case HalfOpen:
 		serial, allowed = b.takeProbe(now)

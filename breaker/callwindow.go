@@ -10,13 +10,13 @@ import (
 type callWindow struct {
 	limits *limits
 
-	mu     sync.Mutex // guards all below; nothing is locked inside it
-	tag    uint64     // low bits of the breaker's generation
-	ring   []byte
-	next   int             // where the next outcome goes, in the place of the oldest
-	calls  int64           // in the ring, at most its length
-	held   [outcomes]int64 // how many of them had each outcome
-	totals [outcomes]int64 // since construction
+	mu    sync.Mutex // guards all below; nothing is locked inside it
+	tag   uint64     // low bits of the breaker's generation
+	ring  []byte
+	next  int             // where the next outcome goes, in the place of the oldest
+	calls int64           // in the ring, at most its length
+	held  [outcomes]int64 // how many of them had each outcome
+	left  [outcomes]int64 // how many had each outcome that are not in the ring any more, or never were
 }
 
 func newCallWindow(n int, l *limits) *callWindow {
@@ -31,7 +31,6 @@ func (w *callWindow) add(tag uint64, o outcome) (landed, suspect bool) {
 		return false, false
 	}
 	w.push(o)
-	w.totals[o%outcomes]++
 	bad := w.held[failure] | w.held[slow] | w.held[slow|failure]
 	suspect = bad != 0 && w.limits.exceeded(w.count())
 	w.mu.Unlock()
@@ -41,16 +40,22 @@ func (w *callWindow) add(tag uint64, o outcome) (landed, suspect bool) {
 // push puts an outcome in the place of the oldest. The caller holds mu.
 func (w *callWindow) push(o outcome) {
 	at := &w.ring[w.next]
-	if w.calls == int64(len(w.ring)) {
-		w.held[*at%outcomes]--
-	} else {
-		w.calls++
-	}
-	*at = byte(o)
-	w.held[o%outcomes]++
 	if w.next++; w.next == len(w.ring) {
 		w.next = 0
 	}
+	oldest := outcome(*at)
+	switch {
+	case w.calls < int64(len(w.ring)):
+		w.calls++
+	case oldest == o: // mostly: one success for another
+		w.left[o%outcomes]++
+		return
+	default:
+		w.left[oldest%outcomes]++
+		w.held[oldest%outcomes]--
+	}
+	*at = byte(o)
+	w.held[o%outcomes]++
 }
 
 // count is census without the lock.
@@ -77,13 +82,12 @@ func (w *callWindow) amend(tag uint64, from outcome) bool {
 		return false
 	}
 	to := from | failure
-	w.totals[from]--
-	w.totals[to]++
 	if place := w.latest(from); place >= 0 {
 		w.ring[place] = byte(to)
 		w.held[from]--
 		w.held[to]++
 	} else {
+		w.left[from]--
 		w.push(to)
 	}
 	return true
@@ -106,20 +110,23 @@ func (w *callWindow) latest(o outcome) int {
 func (w *callWindow) reset(tag uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for o, n := range w.held {
+		w.left[o] += n
+	}
 	w.tag, w.next, w.calls, w.held = tag, 0, 0, [outcomes]int64{}
 }
 
 func (w *callWindow) fold(o outcome, n int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.totals[o] += n
+	w.left[o] += n
 }
 
 func (w *callWindow) total(o outcome) int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if o == slow {
-		return w.totals[slow] + w.totals[slow|failure]
+		return w.left[slow] + w.held[slow] + w.left[slow|failure] + w.held[slow|failure]
 	}
-	return w.totals[o]
+	return w.left[o] + w.held[o]
 }

@@ -97,8 +97,8 @@ func (k *Keyed[K]) For(key K) *Breaker {
 	if b == nil {
 		return k.create(key)
 	}
-	if !b.used.Load() {
-		b.used.Store(true)
+	if !b.tally.used.Load() {
+		b.tally.used.Store(true)
 	}
 	return b
 }
@@ -124,7 +124,7 @@ func (k *Keyed[K]) create(key K) *Breaker {
 	}
 	key = ownKey(key)
 	b := newBreaker(k.set, k.Mode(), k.listener(key))
-	b.used.Store(true) // its first call has still to begin
+	b.tally.used.Store(true) // its first call has still to begin
 	k.ledger.seat(place, k.ring[place].breaker, b)
 	k.ring[place] = seat[K]{key, b}
 	k.byKey[key] = b
@@ -138,7 +138,7 @@ func (k *Keyed[K]) vacate() int {
 		place := k.hand
 		k.hand = (k.hand + 1) % len(k.ring)
 		s := k.ring[place]
-		if s.breaker.used.Swap(false) || !s.breaker.idle(k.Mode()) {
+		if s.breaker.tally.used.Swap(false) || !s.breaker.idle(k.Mode()) {
 			continue
 		}
 		delete(k.byKey, s.key)

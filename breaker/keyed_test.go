@@ -208,22 +208,39 @@ func TestABreakerOfAKeyedTakesAtMost512Bytes(t *testing.T) {
 	for i := range keys {
 		keys[i] = fmt.Sprintf("h%05d", i)
 	}
-	for name, call := range map[string]func(*breaker.Breaker) error{"closed": succeed, "open": fail} {
-		k := newKeyed(t, breaker.KeyedOptions[string]{})
+	halfOpen := func(b *breaker.Breaker) error {
+		_ = fail(b)
+		for b.State() != breaker.HalfOpen { // it is open for a nanosecond
+			runtime.Gosched()
+		}
+		return nil
+	}
+	var kept []*breaker.Keyed[string] // what one leaves behind is no part of the next one's measure
+	for _, tt := range []struct {
+		state breaker.State
+		call  func(*breaker.Breaker) error
+		o     breaker.Options
+	}{
+		{breaker.Closed, succeed, breaker.Options{}},
+		{breaker.Open, fail, breaker.Options{}},
+		{breaker.HalfOpen, halfOpen, breaker.Options{OpenFor: 1, MaxOpenFor: 1}},
+	} {
+		k := newKeyed(t, breaker.KeyedOptions[string]{Options: tt.o})
+		kept = append(kept, k)
 		before := heap()
 		for _, key := range keys {
-			_ = call(k.For(key))
+			_ = tt.call(k.For(key))
 		}
 		used := (heap() - before) / n
-		if s := k.Stats(); s.Closed+s.Open != n || s.Closed != 0 && s.Open != 0 {
+		if s := k.Stats(); map[breaker.State]int{breaker.Closed: s.Closed, breaker.Open: s.Open, breaker.HalfOpen: s.HalfOpen}[tt.state] != n {
 			t.Fatalf("%+v", s)
 		}
 		if used > 512 {
-			t.Errorf("%d bytes per %s breaker", used, name)
+			t.Errorf("%d bytes per %v breaker", used, tt.state)
 		}
-		t.Logf("%d bytes per %s breaker", used, name)
-		runtime.KeepAlive(k)
+		t.Logf("%d bytes per %v breaker", used, tt.state)
 	}
+	runtime.KeepAlive(kept)
 }
 
 func heap() int64 {

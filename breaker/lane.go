@@ -11,30 +11,7 @@ type lane struct {
 // word returns the bucket of an epoch, which may be negative: elapsed time need not be positive.
 func (l *lane) word(epoch int64) *atomic.Uint64 { return &l.words[uint64(epoch-never)%buckets] }
 
-// add counts one outcome in a bucket, and reports whether that was of the generation of tag still.
-func (l *lane) add(epoch int64, tag, unit uint64, w *timeWindow) bool {
-	word := l.word(epoch)
-	for {
-		old := word.Load()
-		switch {
-		case old>>tagShift != tag:
-			return false
-		case old&countMax == countMax || old>>countBits&countMax == countMax:
-			w.halve(epoch, tag)
-		case word.CompareAndSwap(old, old+unit):
-			return true
-		}
-	}
-}
-
-// halve makes room in a bucket that is full and keeps its ratios: those of the quick to the slow, too.
-func (w *timeWindow) halve(epoch int64, tag uint64) {
-	w.quick.halve(epoch, tag)
-	if w.slow != nil {
-		w.slow.halve(epoch, tag)
-	}
-}
-
+// halve makes room in a bucket.
 func (l *lane) halve(epoch int64, tag uint64) {
 	word := l.word(epoch)
 	for {

@@ -120,11 +120,16 @@ func (p *Permit) count(o outcome) {
 		return
 	}
 	if p.current() {
-		var now int64
-		if b.set.lastCalls == 0 { // the last calls are the last at any time
-			now = b.set.clock.Now()
+		var landed, suspect bool
+		if t := b.tally; t.more == nil {
+			landed, suspect = t.time.add(b.set.clock.Now(), tagOf(p.ticket), o)
+		} else {
+			var now int64
+			if t.more.calls == nil { // the last calls are the last at any time
+				now = b.set.clock.Now()
+			}
+			landed, suspect = t.add(now, tagOf(p.ticket), o)
 		}
-		landed, suspect := b.tally.add(now, tagOf(p.ticket), o)
 		if suspect {
 			b.judge(p, b.set.clock.Now())
 		}
@@ -140,12 +145,12 @@ func (p *Permit) count(o outcome) {
 func (p *Permit) countTimed(o outcome) {
 	b, mark, tag := p.b, p.mark, tagOf(p.ticket)
 	now := b.set.clock.Now()
-	if b.flights.due(now) {
+	if b.flights().due(now) {
 		b.mu.Lock()
 		b.settle(now)
 		b.leave(p.ctx)
 	}
-	out, over := b.flights.end(mark, tag)
+	out, over := b.flights().end(mark, tag)
 	switch {
 	case out && o == ignored:
 		p.mark = 0
@@ -164,7 +169,7 @@ func (p *Permit) countTimed(o outcome) {
 	case over:
 		p.setPhase(spent)
 		b.mu.Lock()
-		if !b.flights.counted(mark, tag) {
+		if !b.flights().counted(mark, tag) {
 			b.tally.late.Add(1)
 		}
 		b.mu.Unlock()

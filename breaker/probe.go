@@ -5,17 +5,17 @@ import (
 	"slices"
 )
 
-// probe is one of the places for calls that a half-open breaker lets out.
+// probe is a call that a half-open breaker has let out.
 type probe struct {
-	deadline int64  // clock reading at which it is reclaimed
-	serial   uint32 // of the permit that holds it, 0 for none
+	began  int64  // clock reading
+	serial uint32 // of its permit
 }
 
 // trial is what a half-open breaker knows of its probes. The breaker's mu guards it.
 type trial struct {
-	places  []probe
-	out     int32 // places taken
-	results [outcomes]int32
+	out     []probe // those that hold a place, in no order
+	serial  uint32  // of the latest
+	results [outcomes]int16
 }
 
 // settle makes the changes that time alone has brought about by now, each at the moment that it was due: an opening runs
@@ -30,13 +30,13 @@ func (b *Breaker) settle(now int64) {
 			}
 			b.move(HalfOpen, b.until.Load(), ratios{})
 		case HalfOpen:
-			hung, deadline := b.trial.nextDeadline()
+			place, deadline := b.nextDeadline()
 			if now < deadline {
 				return
 			}
-			b.finishProbe(hung, b.set.timed(failure, deadline-b.set.probeTimeout, deadline), deadline)
+			b.finishProbe(place, b.set.timed(failure, b.trial.out[place].began, deadline), deadline)
 		default:
-			if b.flights != nil && b.countHung(word, now) {
+			if b.flights() != nil && b.countHung(word, now) {
 				continue
 			}
 			if word&rampFlag != 0 && now >= b.until.Load() {
@@ -47,45 +47,49 @@ func (b *Breaker) settle(now int64) {
 	}
 }
 
-// nextDeadline returns the probe that is reclaimed first, and when.
-func (t *trial) nextDeadline() (place int, deadline int64) {
-	deadline = math.MaxInt64
-	for i, p := range t.places {
-		if p.serial != 0 && p.deadline < deadline {
-			place, deadline = i, p.deadline
+// nextDeadline returns the probe that is reclaimed first, and when. The caller holds mu, and the breaker is half-open.
+func (b *Breaker) nextDeadline() (place int, deadline int64) {
+	if b.trial == nil {
+		return 0, math.MaxInt64
+	}
+	oldest := int64(math.MaxInt64)
+	for i, p := range b.trial.out {
+		if p.began < oldest {
+			place, oldest = i, p.began
 		}
 	}
-	return place, deadline
+	return place, addTime(oldest, b.set.probeTimeout)
 }
 
 // takeProbe takes a place among the probes, if one is free. The caller holds mu, and the breaker is half-open.
 func (b *Breaker) takeProbe(now int64) (serial uint32, free bool) {
+	if b.trial == nil {
+		b.trial = new(trial)
+	}
 	t := b.trial
-	if t.full() {
+	if len(t.out) == b.set.probes {
 		return 0, false
 	}
-	b.serial = max((b.serial+1)&serialMask, 1)
-	t.places[t.placeOf(0)] = probe{deadline: addTime(now, b.set.probeTimeout), serial: b.serial}
-	t.out++
-	if t.full() {
-		_, deadline := t.nextDeadline()
+	t.serial = max((t.serial+1)&serialMask, 1)
+	t.out = append(t.out, probe{began: now, serial: t.serial})
+	if len(t.out) == b.set.probes {
+		_, deadline := b.nextDeadline()
 		b.refuseUntil.Store(deadline)
 	}
-	return b.serial, true
+	return t.serial, true
 }
-
-func (t *trial) full() bool { return int(t.out) == len(t.places) }
 
 // placeOf returns the place of the probe with this serial, -1 if there is none.
 func (t *trial) placeOf(serial uint32) int {
-	return slices.IndexFunc(t.places, func(p probe) bool { return p.serial == serial })
+	return slices.IndexFunc(t.out, func(p probe) bool { return p.serial == serial })
 }
 
 // finishProbe frees a place and decides. The caller holds mu, and the breaker is half-open.
 func (b *Breaker) finishProbe(place int, o outcome, at int64) {
 	t := b.trial
-	t.places[place].serial = 0
-	t.out--
+	last := len(t.out) - 1
+	t.out[place] = t.out[last]
+	t.out = t.out[:last]
 	b.refuseUntil.Store(math.MinInt64)
 	if o == ignored {
 		b.tally.ignored.Add(1)
@@ -99,7 +103,7 @@ func (b *Breaker) finishProbe(place int, o outcome, at int64) {
 // decide opens a half-open breaker as soon as one of the ratios over all probes can no longer stay below its limit, and
 // closes it when it has the results of all and both did stay below. The caller holds mu.
 func (b *Breaker) decide(at int64) {
-	c, n := b.trial.census(), int64(len(b.trial.places))
+	c, n := b.trial.census(), int64(b.set.probes)
 	switch {
 	case b.set.limits.reached(census{n, c.failed, c.slow}):
 		b.move(Open, at, c.ratios())
@@ -124,7 +128,7 @@ func (b *Breaker) endProbe(p *Permit, o outcome) {
 		place = b.trial.placeOf(p.serial())
 	}
 	if place >= 0 {
-		o = b.set.timed(o, b.trial.places[place].deadline-b.set.probeTimeout, now)
+		o = b.set.timed(o, b.trial.out[place].began, now)
 		p.setCounted(o)
 		b.finishProbe(place, o, now)
 	} else {

@@ -81,7 +81,7 @@ func tagOf(word uint64) uint64 { return word >> generationShift & tagMask }
 // judge opens a closed breaker if its window says so, after a call with this permit was counted.
 func (b *Breaker) judge(p *Permit, now int64) {
 	tag := tagOf(p.ticket)
-	if _, due := b.tally.due(now, tag); !due {
+	if _, due := b.tally.due(b.set.limits, now, tag); !due {
 		return
 	}
 	if modeOf(b.word.Load()) == ForcedClosed {
@@ -91,7 +91,7 @@ func (b *Breaker) judge(p *Permit, now int64) {
 	b.mu.Lock()
 	b.settle(now)
 	if p.current() && modeOf(b.word.Load()) != ForcedClosed {
-		if r, due := b.tally.due(now, tag); due {
+		if r, due := b.tally.due(b.set.limits, now, tag); due {
 			b.move(Open, now, r)
 		}
 	}
@@ -112,8 +112,8 @@ func (b *Breaker) change(to State, mode Mode, at int64, r ratios) {
 		FailureRatio: r.failure, SlowRatio: r.slow, Generation: old>>generationShift + 1,
 	}
 	b.tally.reset(t.Generation & tagMask) // nothing lands in the window any more that was let out before
-	if b.flights != nil {
-		b.flights.reset(t.From, tagOf(old), t.Generation&tagMask)
+	if b.flights() != nil {
+		b.flights().reset(t.From, tagOf(old), t.Generation&tagMask)
 	}
 	t.OpenFor = b.enter(t.Generation, to, mode, at, r)
 	b.tally.moves[moveIndex(t.From, to)].Add(1)
@@ -127,11 +127,10 @@ func (b *Breaker) enter(generation uint64, state State, mode Mode, at int64, r r
 	if b.set.keyed {
 		flags |= keyedFlag
 	}
-	if b.flights != nil {
+	if b.flights() != nil {
 		flags |= timedFlag
 	}
 	refuseUntil := int64(math.MinInt64)
-	var t *trial
 	switch {
 	case mode == ForcedOpen:
 		refuseUntil = math.MaxInt64
@@ -147,7 +146,6 @@ func (b *Breaker) enter(generation uint64, state State, mode Mode, at int64, r r
 			clock: &b.set.clock, until: refuseUntil,
 		})
 	case state == HalfOpen:
-		t = &trial{places: make([]probe, b.set.probes)}
 		last := b.refusal.Load()
 		b.refusal.Store(&OpenError{
 			Name: b.set.name, State: HalfOpen, Wait: min(b.set.openFor, time.Duration(b.set.probeTimeout)),
@@ -159,7 +157,7 @@ func (b *Breaker) enter(generation uint64, state State, mode Mode, at int64, r r
 		flags |= rampFlag
 		b.startRamp(at, r)
 	}
-	b.trial = t
+	b.trial = nil
 	b.refuseUntil.Store(refuseUntil)
 	b.word.Store(generation<<generationShift | flags | uint64(state))
 	return openFor

@@ -56,8 +56,10 @@ func (b *Breaker) Stats() Stats {
 			s.RetryAfter = time.Duration(b.until.Load() - now)
 		}
 	case HalfOpen:
-		c = b.trial.census()
-		s.Probing = int(b.trial.out)
+		if b.trial != nil {
+			c = b.trial.census()
+			s.Probing = len(b.trial.out)
+		}
 	}
 	b.leave(context.Background())
 	s.WindowCalls, s.WindowFailures, s.WindowSlow = c.calls, c.failed, c.slow

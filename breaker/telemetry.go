@@ -60,6 +60,7 @@ type tally struct {
 	refusals      *telemetry.Cell            // striped, for refusing is hot on all cores when a dependency is down; nil in a Keyed
 	moves         [len(legalMoves)]atomic.Uint32
 	out           atomic.Int32 // calls that are out; counted in a Keyed only
+	used          atomic.Bool  // in a Keyed: asked for since the last look for one to drop
 }
 
 // turnAway counts a call that was refused or spared.

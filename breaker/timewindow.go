@@ -72,15 +72,34 @@ func (w *timeWindow) add(now int64, tag uint64, o outcome) (landed, suspect bool
 	if !w.covers(epoch, now) {
 		epoch = w.turn(now)
 	}
+	l, unit := &w.quick, uint64(okUnit)
 	if o != success {
 		w.note(epoch)
-		landed = w.place(o).add(epoch, tag, unitOf(o), w)
-		return landed, landed
+		l, unit = w.place(o), unitOf(o)
 	}
-	if !w.quick.add(epoch, tag, okUnit, w) {
-		return false, false
+	word := l.word(epoch)
+	for {
+		old := word.Load()
+		switch {
+		case old>>tagShift != tag:
+			return false, false
+		case old&countMax == countMax || old>>countBits&countMax == countMax:
+			w.halve(epoch, tag)
+		case word.CompareAndSwap(old, old+unit):
+			if epoch-w.lastBad.Load() >= buckets {
+				return true, false
+			}
+			return true, o != success || w.settled.Load() != settledKey(epoch, tag)
+		}
 	}
-	return true, epoch-w.lastBad.Load() < buckets && w.settled.Load() != settledKey(epoch, tag)
+}
+
+// halve makes room in a bucket that is full and keeps its ratios: those of the quick to the slow, too.
+func (w *timeWindow) halve(epoch int64, tag uint64) {
+	w.quick.halve(epoch, tag)
+	if w.slow != nil {
+		w.slow.halve(epoch, tag)
+	}
 }
 
 // place returns where an outcome is counted, and unitOf as what.

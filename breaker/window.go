@@ -1,6 +1,9 @@
 package breaker
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // limits are what opens a closed breaker. They are apart from the settings, which know functions of the user: what they
 // hold must not be kept alive by a window, which the metrics outlive the breaker with.
@@ -33,33 +36,60 @@ func (l *limits) reached(c census) bool {
 }
 
 // window is what a closed breaker has counted: outcomes over a time or over a number of calls, and failures in a row. Which
-// of the two it is was decided when the breaker was made, and so was whether there are rows and slow calls.
+// of these it is was decided when the breaker was made. Most count over a time and nothing else, and have no more.
 type window struct {
-	limits *limits
-	calls  *callWindow // instead of time, if not nil
-	time   timeWindow
-	row    row
+	time timeWindow
+	more *extras
+}
+
+// extras are what a window has that not all breakers ask for.
+type extras struct {
+	limits  *limits
+	calls   *callWindow // instead of time, if not nil
+	row     row
+	flights *flights // of a breaker with SlowCall
 }
 
 // init makes an empty window for generation 0.
 func (w *window) init(s *settings, now int64) {
-	w.limits = s.limits
-	if s.lastCalls > 0 {
-		w.calls = newCallWindow(s.lastCalls, s.limits)
+	if s.lastCalls == 0 {
+		w.time.init(s.span, now, s.slowCall > 0)
+	}
+	if s.lastCalls == 0 && s.slowCall == 0 && s.limits.row == 0 {
 		return
 	}
-	w.time.init(s.span, now, s.slowCall > 0)
+	w.more = &extras{limits: s.limits}
+	if s.lastCalls > 0 {
+		w.more.calls = newCallWindow(s.lastCalls, s.limits)
+	}
+	if s.slowCall > 0 {
+		w.more.flights = newFlights(time.Duration(s.slowCall), now)
+	}
+}
+
+// counting returns the window over a number of calls, nil if it is one over a time.
+func (w *window) counting() *callWindow {
+	if w.more == nil {
+		return nil
+	}
+	return w.more.calls
+}
+
+// noteRow notes an outcome that has landed, and reports whether the row of failures is long enough to open the breaker.
+func (w *window) noteRow(tag uint64, o outcome) bool {
+	m := w.more
+	return m != nil && m.limits.row != 0 && m.row.add(tag, o) >= m.limits.row
 }
 
 // add counts one outcome for the generation of tag. It reports whether it landed, which it does not when the window has
 // been reset since, and whether the breaker may have to open.
 func (w *window) add(now int64, tag uint64, o outcome) (landed, suspect bool) {
-	if w.calls != nil {
-		landed, suspect = w.calls.add(tag, o)
+	if c := w.counting(); c != nil {
+		landed, suspect = c.add(tag, o)
 	} else {
 		landed, suspect = w.time.add(now, tag, o)
 	}
-	if w.limits.row != 0 && landed && w.row.add(tag, o) >= w.limits.row {
+	if landed && w.noteRow(tag, o) {
 		suspect = true
 	}
 	return landed, suspect
@@ -68,8 +98,8 @@ func (w *window) add(now int64, tag uint64, o outcome) (landed, suspect bool) {
 // addHung counts calls that hang, as slow. A row of failures goes on: it is not known yet how they end.
 func (w *window) addHung(at int64, tag uint64, n int64) {
 	for range n {
-		if w.calls != nil {
-			w.calls.add(tag, slow)
+		if c := w.counting(); c != nil {
+			c.add(tag, slow)
 		} else {
 			w.time.add(at, tag, slow)
 		}
@@ -80,8 +110,8 @@ func (w *window) addHung(at int64, tag uint64, n int64) {
 func (w *window) endHung(now int64, tag uint64, o outcome) (suspect bool) {
 	if o&failure != 0 {
 		_, suspect = w.amend(now, tag, slow)
-	} else if w.limits.row != 0 {
-		w.row.add(tag, o)
+	} else {
+		w.noteRow(tag, o)
 	}
 	return suspect
 }
@@ -89,25 +119,25 @@ func (w *window) endHung(now int64, tag uint64, o outcome) (suspect bool) {
 // amend turns an outcome that was counted earlier in the generation of tag, success or slow, into a failure now. The number
 // of calls stays what it was. It reports whether it did, which it does not when the window has been reset since.
 func (w *window) amend(now int64, tag uint64, from outcome) (landed, suspect bool) {
-	if w.calls != nil {
-		landed = w.calls.amend(tag, from)
+	if c := w.counting(); c != nil {
+		landed = c.amend(tag, from)
 	} else {
 		landed = w.time.amend(now, tag, from)
 	}
-	if landed && w.limits.row != 0 {
-		w.row.add(tag, failure)
+	if landed {
+		w.noteRow(tag, failure)
 	}
 	return landed, landed
 }
 
 // due reports whether the breaker has to open at now, and by what ratios.
-func (w *window) due(now int64, tag uint64) (r ratios, due bool) {
+func (w *window) due(l *limits, now int64, tag uint64) (r ratios, due bool) {
 	c := w.census(now, tag)
-	due = w.limits.exceeded(c)
-	if !due && w.calls == nil && c.calls >= w.limits.minCalls {
+	due = l.exceeded(c)
+	if !due && w.counting() == nil && c.calls >= l.minCalls {
 		w.time.settled.Store(settledKey(w.time.epoch.Load(), tag))
 	}
-	if w.limits.row != 0 && w.row.length(tag) >= w.limits.row {
+	if l.row != 0 && w.more.row.length(tag) >= l.row {
 		due = true
 	}
 	return c.ratios(), due
@@ -118,26 +148,28 @@ func (w *window) unsettle() { w.time.settled.Store(math.MaxUint64) }
 
 // census counts what is in the window at now.
 func (w *window) census(now int64, tag uint64) census {
-	if w.calls != nil {
-		return w.calls.census(tag)
+	if c := w.counting(); c != nil {
+		return c.census(tag)
 	}
 	return w.time.census(now, tag)
 }
 
 // reset empties the window for a new generation.
 func (w *window) reset(tag uint64) {
-	if w.calls != nil {
-		w.calls.reset(tag)
+	if c := w.counting(); c != nil {
+		c.reset(tag)
 	} else {
 		w.time.reset(tag)
 	}
-	w.row.reset(tag)
+	if w.more != nil {
+		w.more.row.reset(tag)
+	}
 }
 
 // fold adds to the total of an outcome what is not in the window: calls of a half-open breaker.
 func (w *window) fold(o outcome, n int64) {
-	if w.calls != nil {
-		w.calls.fold(o, n)
+	if c := w.counting(); c != nil {
+		c.fold(o, n)
 	} else {
 		w.time.fold(o, n)
 	}
@@ -145,8 +177,8 @@ func (w *window) fold(o outcome, n int64) {
 
 // total returns how many calls had an outcome since construction: success, failure, or slow, whether these failed or not.
 func (w *window) total(o outcome) int64 {
-	if w.calls != nil {
-		return w.calls.total(o)
+	if c := w.counting(); c != nil {
+		return c.total(o)
 	}
 	return w.time.total(o)
 }
