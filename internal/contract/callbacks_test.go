@@ -67,6 +67,26 @@ func TestARetrysHookMayUseThePolicy(t *testing.T) {
 	})
 }
 
+func TestAHedgesHookMayUseThePolicy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			p     *retry.Policy
+			hooks int
+		)
+		fetch := func(context.Context) (int, error) { return 0, errOutage }
+		p = joist.Must(retry.New(retry.Options{OnRetry: func(ctx context.Context, _ retry.Event) {
+			hooks++
+			p.Stats()
+			if err := p.Do(ctx, succeed); err != nil {
+				t.Errorf("in the hook: %v", err)
+			}
+		}}))
+		if _, err := retry.Hedge(t.Context(), p, fetch); !errors.Is(err, errOutage) || hooks != 1 {
+			t.Errorf("%v after %d hooks, want 1", err, hooks)
+		}
+	})
+}
+
 func TestAPoolsPanicHandlerMayUseThePool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var (
