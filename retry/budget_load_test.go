@@ -20,7 +20,7 @@ type load struct {
 func (l load) perCall() float64 { return float64(l.attempts) / float64(l.calls) }
 
 // loadAt has many callers make calls at the same time, with 4 attempts each as far as the budget allows.
-func loadAt(t *testing.T, percent int64, backoff retry.Backoff, make func(context.Context, *retry.Policy, func(context.Context) error) error) load {
+func loadAt(t *testing.T, percent int64, backoff retry.Backoff, call func(context.Context, *retry.Policy, func(context.Context) error) error) load {
 	t.Helper()
 	const (
 		calls   = 10_000
@@ -41,7 +41,7 @@ func loadAt(t *testing.T, percent int64, backoff retry.Backoff, make func(contex
 	for range callers {
 		group.Go(func() {
 			for range calls / callers {
-				if make(t.Context(), p, work) != nil {
+				if call(t.Context(), p, work) != nil {
 					failed.Add(1)
 				}
 			}
@@ -86,9 +86,9 @@ func TestLoadGrowsByNoMoreThanTheBudgetAtAnyFailureRate(t *testing.T) {
 
 // Outside of a bubble the callers run on all cores, and meet in the budget.
 func TestCallersOnAllCoresCannotExceedTheBudget(t *testing.T) {
-	for name, make := range map[string]func(context.Context, *retry.Policy, func(context.Context) error) error{"Do": do, "Hedge": hedge} {
+	for name, call := range map[string]func(context.Context, *retry.Policy, func(context.Context) error) error{"Do": do, "Hedge": hedge} {
 		for _, percent := range failureRates {
-			if l := loadAt(t, percent, instant, make); l.perCall() > l.bound || l.attempts < l.calls {
+			if l := loadAt(t, percent, instant, call); l.perCall() > l.bound || l.attempts < l.calls {
 				t.Errorf("%s, %d %%: %.4f attempts per call, want from 1 to %.4f", name, percent, l.perCall(), l.bound)
 			}
 		}

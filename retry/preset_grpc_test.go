@@ -138,11 +138,11 @@ func TestGRPCBudgetReportsAllFaults(t *testing.T) {
 
 // A retry that is waited for in vain was never made, in any budget.
 func TestPresetsGetBackWhatDidNotGoOut(t *testing.T) {
-	for name, make := range map[string]func() (*retry.Budget, error){
+	for name, call := range map[string]func() (*retry.Budget, error){
 		"aws": retry.AWSBudget, "finagle": retry.FinagleBudget,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			b, err := make()
+			b, err := call()
 			if err != nil {
 				t.Fatal(err)
 			}
