@@ -13,6 +13,8 @@
 // # Which part to use
 //
 //   - For work that returns an error only, use [Policy.Do]; for work that returns a value, [DoValue].
+//   - For work that does not fit a function, loop over the attempts of a [Run], made by [Policy.Start].
+//   - For the waits use [Exponential], unless the work fails by chance ([Constant]). Leave the [Jitter] Full.
 //   - For HTTP requests use package retryhttp, which knows which requests are safe to repeat.
 //   - For reads from several equal servers whose slowest answers are much slower than most, use [Hedge]: it does not wait for
 //     a failure, and makes a second attempt beside a slow first. Where all answers are slow it only adds load, so not for
@@ -39,9 +41,19 @@
 //
 // # The deadline
 //
-// Before a wait the policy adds up the wait and the time of a typical attempt, an estimate from all retries and 1 in 16
-// first attempts. What does not fit before ctx's deadline is not begun: the call fails at once with an error that is
+// Before a wait the policy adds up the wait and the time of a typical attempt, an estimate from all attempts that
+// fail, all retries, and 1 in 16 first attempts that succeed; only a failure after a time without any may go untimed. What does not fit before ctx's deadline is not begun: the call fails at once with an error that is
 // context.DeadlineExceeded and holds the last error of the work. That error is never lost.
+//
+// Options.MaxElapsed is the same limit without a ctx: it bounds how long a call goes on retrying, waits included, and lets
+// an attempt under way end by itself.
+//
+// # Tiers
+//
+// Where a call passes through several policies, in one process or in several, their retries multiply: four policies with
+// three attempts each send 81 calls to what is down. The ctx of each attempt after the first tells its number ([Attempt]) to
+// all that is inside, through retryhttp also to other services, and a policy with Options.FirstTriesOnly does not retry what
+// is already a retry. So retries add up instead: with budgets of 10 % to at most half of the calls over four tiers.
 //
 // # The budget
 //

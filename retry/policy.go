@@ -95,7 +95,8 @@ func New(o Options) (*Policy, error) {
 }
 
 // Attempt returns the number of the attempt that ctx belongs to: 1 for a first attempt and for a ctx that no policy
-// gave out, 2 and more inside a retry.
+// gave out, 2 and more inside a retry. Of nested policies the innermost one that retries tells its own number; that of an
+// outer one is seen through the first attempts of those inside.
 func Attempt(ctx context.Context) int { return attempt.From(ctx) }
 
 // Do calls fn until it returns nil, and then returns nil. It stops without success:
@@ -104,12 +105,12 @@ func Attempt(ctx context.Context) int { return attempt.From(ctx) }
 //     rejects, one that asks for a longer wait than MaxHint (ReasonPermanent);
 //   - when MaxAttempts have failed (ReasonExhausted);
 //   - when ctx is cancelled, during an attempt or a wait (ReasonCancelled);
-//   - when the deadline of ctx has passed, or would pass before the next wait and a typical attempt are over: then it
+//   - when the deadline of ctx or MaxElapsed has passed, or would pass before the next wait and a typical attempt are over: then it
 //     does not wait at all (ReasonDeadline);
 //   - when the budget has no retry left (ReasonBudget).
 //
 // The result is then an [*Error], except that fn's own error is returned as it is when the first attempt fails with
-// ReasonPermanent or when MaxAttempts is 1. If ctx is over before the first attempt, fn is not called and Do returns
+// ReasonPermanent or when MaxAttempts is 1, as with FirstTriesOnly it is for a call within a retry. If ctx is over before the first attempt, fn is not called and Do returns
 // ctx.Err().
 //
 // The first attempt gets ctx itself, or with AttemptTimeout a child of it; the later ones get a child that tells
