@@ -28,6 +28,16 @@
 // Each transition begins a new generation. A result that belongs to an earlier one, such as a success that arrives when
 // the breaker has opened and is half-open by now, counts nowhere and frees nothing.
 //
+// With a Ramp, a breaker that closes lets a growing share of the calls through until Ramp has passed, so that a dependency
+// that has just come up is not met by all of them at once. It counts, and opens, as a closed one does.
+//
+// # Modes
+//
+// [Options].Mode and [Breaker.SetMode] say what a breaker makes of its state. [ForcedOpen] and [ForcedClosed] set it. With
+// [Observe] it changes as ever, and nothing is refused: for a new breaker in production. [RetriesOnly] refuses attempts after
+// the first only: for a breaker in front of a dependency that may be down in part. Calls that a mode lets through against
+// the state are counted as spared, and their outcomes nowhere.
+//
 // # Outcomes
 //
 //   - nil is a success.

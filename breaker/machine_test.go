@@ -22,7 +22,10 @@ import (
 // machineSteps is how many steps TestABreakerDoesWhatTheModelDoes makes, at least.
 var machineSteps = flag.Int("breaker.steps", leastSteps, "the least number of steps of the breaker's state machine")
 
-const modelWindow = time.Second
+const (
+	modelWindow = time.Second
+	modelCalls  = 12
+)
 
 // outcome is how a call ends.
 type outcome string
@@ -74,7 +77,7 @@ func TestABreakerDoesWhatTheModelDoes(t *testing.T) {
 	reached := make(map[string]int)
 	check := func(rt *rapid.T) {
 		o := breaker.Options{
-			Window:       breaker.Last(modelWindow),
+			Window:       rapid.SampledFrom([]breaker.Window{breaker.Last(modelWindow), breaker.LastCalls(modelCalls)}).Draw(rt, "window"),
 			MinCalls:     rapid.IntRange(1, 8).Draw(rt, "minCalls"),
 			FailureRatio: rapid.SampledFrom([]float64{0.1, 0.5, 0.75, 1}).Draw(rt, "ratio"),
 			Probes:       rapid.IntRange(1, 4).Draw(rt, "probes"),

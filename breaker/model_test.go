@@ -310,6 +310,9 @@ func (m *model) window() (calls, failures int) {
 	if first < 0 {
 		first = len(m.calls)
 	}
+	if m.byCalls() {
+		first = max(len(m.calls)-modelCalls, 0)
+	}
 	m.calls = m.calls[first:]
 	for _, c := range m.calls {
 		if c.failed {
@@ -319,10 +322,16 @@ func (m *model) window() (calls, failures int) {
 	return len(m.calls), failures
 }
 
+func (m *model) byCalls() bool { return m.o.Window == breaker.LastCalls(modelCalls) }
+
 // amendCall turns a success into a failure, which counts now.
 func (m *model) amendCall() {
 	m.window()
 	for i, c := range slices.Backward(m.calls) {
+		if !c.failed && m.byCalls() {
+			m.calls[i].failed = true // where it stands
+			return
+		}
 		if !c.failed {
 			m.calls = slices.Delete(m.calls, i, i+1)
 			break
