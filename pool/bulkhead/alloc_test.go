@@ -54,3 +54,19 @@ func TestARefusalAllocatesItsErrorAlone(t *testing.T) {
 	}
 	h.end()
 }
+
+func TestACallThatAnAdaptiveLimitLearnsFromAllocatesNothing(t *testing.T) {
+	for _, limit := range []bulkhead.Limit{bulkhead.AIMD{}, bulkhead.Gradient{}} {
+		b := limited(t, limit)
+		ctx, sum := t.Context(), 0
+		if got := testing.AllocsPerRun(1000, func() {
+			_ = b.Do(ctx, func(ctx context.Context) error {
+				n, err := bulkhead.DoValue(ctx, b, func(context.Context) (int, error) { return 1, nil })
+				sum += n
+				return err
+			})
+		}); got != 0 {
+			t.Errorf("%T: %v allocations", limit, got)
+		}
+	}
+}

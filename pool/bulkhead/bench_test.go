@@ -46,3 +46,29 @@ func BenchmarkRefused(b *testing.B) {
 	}
 	_ = h.end()
 }
+
+func BenchmarkDoAdaptive(b *testing.B) {
+	for name, limit := range map[string]bulkhead.Limit{"aimd": bulkhead.AIMD{}, "gradient": bulkhead.Gradient{}} {
+		b.Run(name, func(b *testing.B) {
+			bh := limited(b, limit)
+			ctx := context.Background()
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = bh.Do(ctx, nothing)
+			}
+		})
+	}
+}
+
+// A slot that always goes to one who waits.
+func BenchmarkDoQueued(b *testing.B) {
+	bh := queueing(b, 1, bulkhead.Options{MaxQueue: 1000, MaxWait: bulkhead.Unlimited, CoDelInterval: bulkhead.NoCoDel})
+	b.ReportAllocs()
+	b.SetParallelism(4)
+	b.RunParallel(func(pb *testing.PB) {
+		ctx := context.Background()
+		for pb.Next() {
+			_ = bh.Do(ctx, nothing)
+		}
+	})
+}

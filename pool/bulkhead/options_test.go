@@ -3,6 +3,7 @@ package bulkhead_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/joist-go/joist/pool/bulkhead"
 )
@@ -17,7 +18,13 @@ func TestNewNamesFieldValueAndRuleOfWhatIsWrong(t *testing.T) {
 		"limit 0":         {bulkhead.Options{Limit: bulkhead.Fixed(0)}, "Options.Limit is 0, but must be from 1 to 16777215"},
 		"negative limit":  {bulkhead.Options{Limit: bulkhead.Fixed(-1)}, "Options.Limit is -1, but must be from 1 to 16777215"},
 		"limit too large": {bulkhead.Options{Limit: bulkhead.Fixed(bulkhead.MaxLimit + 1)}, "Options.Limit is 16777216, but must be from 1"},
-		"a pointer":       {bulkhead.Options{Limit: &limit}, "Options.Limit is \"a *bulkhead.Fixed\", but must be a Fixed"},
+		"a pointer":       {bulkhead.Options{Limit: &limit}, "Options.Limit is \"a *bulkhead.Fixed\", but must be a Fixed, an AIMD or a Gradient"},
+		"a bound":         {bulkhead.Options{Limit: bulkhead.AIMD{Min: 5, Max: 4}}, "Options.Limit.Max is 4, but must be from Min to"},
+		"a backoff":       {bulkhead.Options{Limit: bulkhead.AIMD{Backoff: 1}}, "Options.Limit.Backoff is 1, but must be from 0.5 to below 1"},
+		"a tolerance":     {bulkhead.Options{Limit: bulkhead.Gradient{Tolerance: 0.5}}, "Options.Limit.Tolerance is 0.5, but must be from 1 to 10"},
+		"a queue":         {bulkhead.Options{Limit: limit, MaxQueue: -1}, "Options.MaxQueue is -1, but must be from 0"},
+		"a lonely wait":   {bulkhead.Options{Limit: limit, MaxWait: time.Second}, "Options.MaxWait is 1s, but must be 0 without MaxQueue"},
+		"a wait":          {bulkhead.Options{Limit: limit, MaxQueue: 1, MaxWait: -2}, "Options.MaxWait is -2ns, but must be positive or Unlimited"},
 		"name":            {bulkhead.Options{Name: "a\nb", Limit: limit}, `Options.Name is "a\nb", but must be at most 128 bytes`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -58,5 +65,22 @@ func TestTheLargestLimitIsUsable(t *testing.T) {
 	}
 	if got := b.Stats().Limit; got != bulkhead.MaxLimit {
 		t.Errorf("limit %d", got)
+	}
+}
+
+func TestTheLimitBeginsWithinItsBounds(t *testing.T) {
+	for _, c := range []struct {
+		limit bulkhead.Limit
+		want  int
+	}{
+		{bulkhead.AIMD{}, bulkhead.DefaultInitial},
+		{bulkhead.AIMD{Max: 5}, 5},
+		{bulkhead.Gradient{Min: 30}, 30},
+		{bulkhead.Gradient{Min: 5000}, 5000},
+		{bulkhead.Gradient{Initial: 7}, 7},
+	} {
+		if got := limited(t, c.limit).Stats().Limit; got != c.want {
+			t.Errorf("%+v: %d, want %d", c.limit, got, c.want)
+		}
 	}
 }
