@@ -18,6 +18,7 @@ var blocks = []block{
 	{"ratelimit", ratelimitCases},
 	{"retry", retryCases},
 	{"breaker", breakerCases},
+	{"throttle", throttleCases},
 	{"pool", poolCases},
 	{"flight", flightCases},
 	{"bulkhead", bulkheadCases},
