@@ -1,0 +1,220 @@
+package batch
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/joist-go/joist/internal/clock"
+	"github.com/joist-go/joist/internal/telemetry"
+)
+
+// Batcher merges calls into batches. It is made with [New] and safe for concurrent use. Without calls it has no
+// goroutine; one that is not closed is collected when it is dropped.
+//
+// A batch is open while it collects calls, then it may have to queue for a place, then it runs. There is at most one open
+// batch. It becomes due when it has waited for more calls long enough.
+//
+//	open ──(size, bytes)──> full, first in first out ──(a place is free)──> running ──> done
+//	open ──(due, and a place is free)─────────────────────────────────────> running
+//
+// One mutex guards all of this. The answers of a batch are written by the goroutine that runs it, before done is closed,
+// and read by others after.
+type Batcher[K comparable, V any] struct {
+	name       string
+	run        func(context.Context, []K) (map[K]V, error)
+	maxSize    int
+	maxBytes   int
+	sizeOf     func(K) int
+	linger     bool
+	maxWait    time.Duration
+	places     int
+	maxPending int
+	timeout    time.Duration // NoTimeout for none
+	clock      clock.Clock
+	typical    clock.Average // of runs
+	cell       *telemetry.Cell
+	sizes      *telemetry.Sizes
+	log        *telemetry.Log
+	refusal    *ClosedError
+	ctx        context.Context // of all runs; ends when Close gives up
+	cancel     context.CancelCauseFunc
+
+	mu      sync.Mutex
+	open    *batch[K, V]
+	full    []*batch[K, V]
+	pending int   // calls that wait for batches that have not begun
+	running int   // batches, at most places
+	batches int64 // that were run
+	closed  bool
+	idle    chan struct{} // closed when the batcher is closed and nothing is under way
+}
+
+// batch is the calls that go together.
+type batch[K comparable, V any] struct {
+	index map[K]*entry[K, V] // the keys that somebody waits for
+	order []*entry[K, V]     // in the order in which they came, with those that nobody waits for any more
+	bytes int                // of the keys in index
+	calls int                // that came
+	due   bool
+	begun bool        // runs: who leaves from now on changes nothing
+	timer *time.Timer // with Linger
+	done  chan struct{}
+}
+
+// entry is one key of a batch, and what becomes of it.
+type entry[K comparable, V any] struct {
+	key     K
+	bytes   int
+	waiters int
+	value   V
+	err     error
+}
+
+// Get returns what Run answers for key. Calls for one key in one batch share the answer. It blocks until the batch has
+// run, or ctx ends, and is safe for concurrent use. It returns
+//
+//   - ctx.Err() when ctx ends first; the batch goes on for others;
+//   - a [*MissingError] when Run has no answer for key;
+//   - the key's error when Run gives it one in [Errors], else the error of Run;
+//   - a [*PanicError] or [ErrGoexit] when Run ended so;
+//   - a [*FullError] at once when MaxPending calls are waiting;
+//   - a [*ClosedError] at once after [Batcher.Close].
+func (b *Batcher[K, V]) Get(ctx context.Context, key K) (V, error) {
+	x, e, err := b.join(ctx, key)
+	if err != nil {
+		var zero V
+		return zero, err
+	}
+	return b.wait(ctx, x, e)
+}
+
+// GetMany is [Batcher.Get] for several keys. It joins them all to batches before it waits for any, so that one call fills
+// a batch. It returns the values that there are, and, if a key failed, an [Errors] with the error of each such key.
+func (b *Batcher[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
+	type place struct {
+		x *batch[K, V]
+		e *entry[K, V]
+	}
+	places := make([]place, len(keys))
+	failed := make(Errors[K])
+	for i, key := range keys {
+		var err error
+		if places[i].x, places[i].e, err = b.join(ctx, key); err != nil {
+			failed[key] = err
+		}
+	}
+	found := make(map[K]V, len(keys))
+	for i, p := range places {
+		if p.x == nil {
+			continue
+		}
+		if v, err := b.wait(ctx, p.x, p.e); err != nil {
+			failed[keys[i]] = err
+		} else {
+			found[keys[i]] = v
+		}
+	}
+	if len(failed) > 0 {
+		return found, failed
+	}
+	return found, nil
+}
+
+// wait waits for the batch of e.
+func (b *Batcher[K, V]) wait(ctx context.Context, x *batch[K, V], e *entry[K, V]) (V, error) {
+	select {
+	case <-x.done:
+	case <-ctx.Done():
+		select {
+		case <-x.done: // both are ready: an answer is worth more
+		default:
+			b.leave(x, e)
+			b.cell.Add(wordCancelled, 1)
+			var zero V
+			return zero, ctx.Err()
+		}
+	}
+	if e.err == nil {
+		b.cell.Add(wordOK, 1)
+		return e.value, nil
+	}
+	b.cell.Add(wordOf(e.err), 1)
+	return e.value, e.err
+}
+
+// join adds a call for key to the open batch.
+func (b *Batcher[K, V]) join(ctx context.Context, key K) (*batch[K, V], *entry[K, V], error) {
+	if err := ctx.Err(); err != nil {
+		b.cell.Add(wordCancelled, 1)
+		return nil, nil, err
+	}
+	bytes := 0
+	if b.maxBytes > 0 {
+		bytes = max(b.sizeOf(key), 0)
+	}
+	hurry := b.linger && b.hurries(ctx)
+
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || b.pending >= b.maxPending {
+		return nil, nil, b.refuse(ctx)
+	}
+	x := b.open
+	if x != nil && b.maxBytes > 0 && x.index[key] == nil && len(x.index) > 0 && x.bytes > b.maxBytes-bytes {
+		b.seal(x)
+		x = nil
+	}
+	if x == nil {
+		x = b.begin()
+	}
+	e := x.index[key]
+	if e == nil {
+		e = &entry[K, V]{key: key, bytes: bytes}
+		x.index[key] = e
+		x.order = append(x.order, e)
+		x.bytes += bytes
+	}
+	e.waiters++
+	x.calls++
+	b.pending++
+	switch {
+	case len(x.index) >= b.maxSize:
+		b.seal(x)
+	case hurry:
+		b.ripen(x)
+	}
+	return x, e, nil
+}
+
+// hurries tells whether ctx ends before a batch that lingers would go.
+func (b *Batcher[K, V]) hurries(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) <= b.maxWait
+}
+
+// leave takes a call out of a batch. A key that nobody else waits for is not asked for, if the batch has not begun.
+func (b *Batcher[K, V]) leave(x *batch[K, V], e *entry[K, V]) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e.waiters--
+	if x.begun {
+		return
+	}
+	b.pending--
+	if e.waiters == 0 {
+		delete(x.index, e.key)
+		x.bytes -= e.bytes
+	}
+}
+
+// refuse returns why a call cannot join. The caller holds mu.
+func (b *Batcher[K, V]) refuse(ctx context.Context) error {
+	b.cell.Add(wordRejected, 1)
+	if b.closed {
+		telemetry.Event(ctx, "joist.batch.refused", b.name)
+		return b.refusal
+	}
+	telemetry.Event(ctx, "joist.batch.full", b.name)
+	return &FullError{Name: b.name, Pending: b.pending, Wait: b.typical.Get()}
+}
