@@ -3,6 +3,7 @@ package bulkhead
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -102,5 +103,35 @@ func TestAnEntryThatFindsNoRoomIsTakenBackOrKeptByWhatHasLeft(t *testing.T) {
 	s.leave(unsampled)
 	if !s.keep() || s.inflight() != 1 || s.accepted() != 2 {
 		t.Errorf("a slot is free: %d in flight, %d accepted", s.inflight(), s.accepted())
+	}
+}
+
+// Calls that look at the same moment all see room, and not all of them have it.
+func TestTheLimitHoldsWhenManyEnterAtTheSameMoment(t *testing.T) {
+	const callers, calls = 8, 30_000
+	b, err := New(Options{Limit: Fixed(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var (
+		inside atomic.Int64
+		wg     sync.WaitGroup
+	)
+	for range callers {
+		wg.Go(func() {
+			for range calls {
+				_ = b.Do(t.Context(), func(context.Context) error {
+					if n := inside.Add(1); n > 1 {
+						t.Errorf("%d calls in flight", n)
+					}
+					inside.Add(-1)
+					return nil
+				})
+			}
+		})
+	}
+	wg.Wait()
+	if got := b.Stats(); got.Accepted+got.Rejected != callers*calls || got.InFlight != 0 {
+		t.Errorf("%+v", got)
 	}
 }
