@@ -59,7 +59,7 @@
 // # Cost
 //
 // Do allocates nothing unless it waits or refuses, also when fn captures variables: fn is neither stored nor handed on.
-// Taking a slot is one addition to one word that also counts, giving it back another. An adaptive limit adds two
+// Taking a slot is one compare-and-swap of one word that also counts, giving it back one addition. An adaptive limit adds two
 // readings of the clock, for one call in 64 if they are tiny. A refusal allocates its error, a wait about 5 times.
 //
 // # Telemetry

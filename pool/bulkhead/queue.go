@@ -10,7 +10,7 @@ import (
 // under mu and read anywhere.
 //
 // Slots that are free while calls wait are handed on under mu, by whoever could have made one free: a call that leaves,
-// an entry that is taken back, a change of the limit, and a call that joins. A call sets the flag of slots.word before
+// a slot that is given back unused, a change of the limit, and a call that joins. A call sets the flag of slots.word before
 // it looks whether there is room, and the others look at the flag after they have made room: so one of the two sees the
 // other, and no slot stays free beside a waiter.
 //

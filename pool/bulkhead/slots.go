@@ -38,19 +38,18 @@ const unsampled = math.MinInt64
 //	bit 63 ──────────────── 26   25       24 ───────── 0
 //	calls accepted, ever         queued   calls in flight
 //
-// A call looks at the word, and if there is room enters by one addition of one to both numbers; it leaves by one
-// addition that takes one from the calls in flight. Who finds after the addition that there was no room takes it back,
-// unless somebody has left meanwhile: then the slot is free and is kept. So the calls that run are never more than the
-// limit. Nor is a call refused while a slot is free: whoever makes the word look full without having a slot takes one
-// before it takes back, if there is any (docs/concurrency.md). A refusal only loads the word, and counts in a striped
-// cell.
+// A call enters by one compare-and-swap that adds one to both, and leaves by one addition that takes one from the calls
+// in flight. Because the number of calls in flight is compared and raised in one step, it is never above the limit, and
+// no call is refused while a slot is free. An addition that is undone when it went too far gives up the second, and is
+// slower under contention: a compare-and-swap that fails leaves the cache line for a few calls where it is. A refusal
+// does not write the word: it loads it, and counts in a striped cell.
 //
 // The flag says that calls wait in the queue. While it is set nobody enters past the queue, and whoever takes from the
 // calls in flight looks after the queue. It is written under the queue's lock.
 //
 // Accepted calls are counted for nothing this way, but only 2^37 of them until the top bit is set. Whoever is timed and
 // sees the two top bits clears the upper by a compare-and-swap and adds its worth to carried. That there is half of it
-// left keeps an entry that is taken back later from borrowing. A reader takes carried first and the word second, so
+// left keeps an entry that is retracted later from borrowing. A reader takes carried first and the word second, so
 // that it may miss a carry under way and be short for a moment, but never counts one twice.
 type slots struct {
 	word    atomic.Uint64
@@ -65,33 +64,18 @@ type slots struct {
 
 // enter takes a slot. It returns when the call began if its time is to be taken, else unsampled.
 func (s *slots) enter() (began int64, ok bool) {
-	limit := s.limit.Load()
-	if s.word.Load()&takenMask >= limit {
-		return 0, false
-	}
-	v := s.word.Add(entry)
-	if v&takenMask > limit && !s.keep() {
-		return 0, false
-	}
-	if (v-acceptedOne)&sampleMask == 0 || s.typical.Get() >= slowCall {
-		return s.begin(v), true
-	}
-	return unsampled, true
-}
-
-// keep settles an entry that found no room: it is kept if there is room by now, else taken back.
-func (s *slots) keep() bool {
 	for {
 		v := s.word.Load()
-		if v&takenMask <= s.limit.Load() {
-			return true
+		if v&takenMask >= s.limit.Load() {
+			return 0, false
 		}
-		if s.word.CompareAndSwap(v, v-entry) {
-			if v&queuedBit != 0 {
-				s.handOn()
-			}
-			return false
+		if !s.word.CompareAndSwap(v, v+entry) {
+			continue
 		}
+		if v&sampleMask == 0 || s.typical.Get() >= slowCall {
+			return s.begin(v), true
+		}
+		return unsampled, true
 	}
 }
 

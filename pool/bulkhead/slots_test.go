@@ -83,29 +83,6 @@ func TestTotalsAreReadByTheWordsOfTheCounter(t *testing.T) {
 	}
 }
 
-func TestAnEntryThatFindsNoRoomIsTakenBackOrKeptByWhatHasLeft(t *testing.T) {
-	b, err := New(Options{Limit: Fixed(1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := b.slots
-	if _, ok := s.enter(); !ok {
-		t.Fatal("no slot in an empty bulkhead")
-	}
-	s.word.Add(entry) // as a call that looked before the other had entered
-	if s.keep() || s.inflight() != 1 || s.accepted() != 1 {
-		t.Errorf("past the limit: %d in flight, %d accepted", s.inflight(), s.accepted())
-	}
-	s.word.Add(entry)
-	if _, ok := s.enter(); ok {
-		t.Error("entered past the limit")
-	}
-	s.leave(unsampled)
-	if !s.keep() || s.inflight() != 1 || s.accepted() != 2 {
-		t.Errorf("a slot is free: %d in flight, %d accepted", s.inflight(), s.accepted())
-	}
-}
-
 // Calls that look at the same moment all see room, and not all of them have it.
 func TestTheLimitHoldsWhenManyEnterAtTheSameMoment(t *testing.T) {
 	const callers, calls = 8, 30_000
