@@ -41,9 +41,11 @@
 //
 // # The deadline
 //
-// Before a wait the policy adds up the wait and the time of a typical attempt, an estimate from all attempts that
-// fail, all retries, and 1 in 16 first attempts that succeed; only a failure after a time without any may go untimed. What does not fit before ctx's deadline is not begun: the call fails at once with an error that is
-// context.DeadlineExceeded and holds the last error of the work. That error is never lost.
+// Before a wait the policy adds up the wait and the time of a typical attempt. What does not fit before ctx's deadline is
+// not begun: the call fails at once with an error that is context.DeadlineExceeded and holds the last error of the work.
+// That error is never lost. The typical attempt is an estimate from all attempts that fail, all retries, and 1 in 16 first
+// attempts that succeed; only a failure after a time without any may go untimed. Attempts that were refused or cancelled
+// tell nothing.
 //
 // Options.MaxElapsed is the same limit without a ctx: it bounds how long a call goes on retrying, waits included, and lets
 // an attempt under way end by itself.

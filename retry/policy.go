@@ -2,6 +2,7 @@ package retry
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/joist-go/joist/internal/attempt"
 	"github.com/joist-go/joist/internal/clock"
+	"github.com/joist-go/joist/internal/refusal"
 	"github.com/joist-go/joist/internal/telemetry"
 )
 
@@ -17,11 +19,12 @@ import (
 //
 // # Sampling
 //
-// How long attempts take is known from those that fail, from retries, and from 1 in 16 first attempts that succeed. Whether
-// a first attempt will fail is not known when it begins, and a reading of the clock costs more than all else that a
-// success needs. So unwatched, which a call reads anyway, says which calls do without: at first and after a failure none, so
-// that failures that come together are all timed but the first; after a timed success 15 in 16. Policies that need the
-// beginning of each call for AttemptTimeout, MaxElapsed, or a Budget that is a preset, have all calls watched, always.
+// How long attempts take is known from those that fail, from retries, and from 1 in 16 first attempts that succeed, but for
+// those that were refused or cancelled: they ended before their time. Whether a first attempt will fail is not known when
+// it begins, and a reading of the clock costs more than all else that a success needs. So unwatched, which a call reads
+// anyway, says which calls do without: at first and after a failure none, so that failures that come together are all
+// timed but the first; after a timed success 15 in 16. Policies that need the beginning of each call for AttemptTimeout,
+// MaxElapsed, or a Budget that is a preset, have all calls watched, always.
 type Policy struct {
 	// What a call that succeeds at once reads, together.
 	cell      *telemetry.Cell
@@ -105,20 +108,20 @@ func Attempt(ctx context.Context) int { return attempt.From(ctx) }
 //     rejects, one that asks for a longer wait than MaxHint (ReasonPermanent);
 //   - when MaxAttempts have failed (ReasonExhausted);
 //   - when ctx is cancelled, during an attempt or a wait (ReasonCancelled);
-//   - when the deadline of ctx or MaxElapsed has passed, or would pass before the next wait and a typical attempt are over: then it
-//     does not wait at all (ReasonDeadline);
+//   - when the deadline of ctx or MaxElapsed has passed, or would pass before the next wait and a typical attempt are over:
+//     then it does not wait at all (ReasonDeadline);
 //   - when the budget has no retry left (ReasonBudget).
 //
 // The result is then an [*Error], except that fn's own error is returned as it is when the first attempt fails with
-// ReasonPermanent or when MaxAttempts is 1, as with FirstTriesOnly it is for a call within a retry. If ctx is over before the first attempt, fn is not called and Do returns
-// ctx.Err().
+// ReasonPermanent or when MaxAttempts is 1, as with FirstTriesOnly it is for a call within a retry. If ctx is over before
+// the first attempt, fn is not called and Do returns ctx.Err().
 //
 // The first attempt gets ctx itself, or with AttemptTimeout a child of it; the later ones get a child that tells
 // [Attempt] and the blocks inside which attempt they are. Do waits in the calling goroutine and calls fn in it. A panic
 // or a runtime.Goexit in fn passes through untouched.
 //
-// A call that succeeds at once reads no clock (but 1 in 16), takes no lock, and allocates nothing without
-// AttemptTimeout; fn does not escape.
+// A call that succeeds at once reads no clock (but 1 in 16, and those soon after a failure), takes no lock, and allocates
+// nothing; fn does not escape. AttemptTimeout, MaxElapsed, and a Budget that is a preset each cost what they say.
 func (p *Policy) Do(ctx context.Context, fn func(context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return p.unbegun(err)
@@ -171,14 +174,18 @@ func (p *Policy) watched(ctx context.Context, fn func(context.Context) error, n 
 
 // took takes the time of the first attempt of call n: of all that fail, and of 1 in 16 that succeed.
 func (p *Policy) took(begun int64, n uint32, err error) {
-	sampled := n&sampleMask == 0
-	if err != nil || sampled {
-		p.typical.Add(time.Duration(p.clock.Now() - begun))
+	if err == nil && n&sampleMask != 0 || cutShort(err) {
+		return
 	}
-	if err == nil && sampled && !p.watchesAll && p.unwatched.Load() == 0 {
+	p.typical.Add(time.Duration(p.clock.Now() - begun))
+	if err == nil && !p.watchesAll && p.unwatched.Load() == 0 {
 		p.unwatched.Store(sampleMask)
 	}
 }
+
+// cutShort tells whether an attempt's time says nothing about how long one takes: it was refused, and so never made, or
+// cancelled. One that ran into a deadline took at least that long.
+func cutShort(err error) bool { return refusal.Refused(err) || errors.Is(err, context.Canceled) }
 
 // watch has all first attempts watched, until one that is sampled succeeds.
 func (p *Policy) watch() {

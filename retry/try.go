@@ -57,10 +57,12 @@ func (c *call) finish(t *try, err error) {
 	p := c.p
 	if t.span == nil {
 		p.took(t.begun, c.number, err)
-	} else {
+		return
+	}
+	if !cutShort(err) {
 		p.typical.Add(time.Duration(p.clock.Now() - t.begun))
 	}
-	if t.span != nil && err != nil {
+	if err != nil {
 		t.span.SetStatus(codes.Error, "")
 	}
 }

@@ -1,0 +1,70 @@
+package retry_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/joist-go/joist/retry"
+)
+
+// refusal is a refusal of a block inside: the call was never made.
+type refusal struct{}
+
+func (refusal) Error() string { return "refused" }
+func (refusal) Refused() bool { return true }
+
+// What ended before its time says nothing about how long an attempt takes: without this, an open breaker that refuses
+// within a microsecond would have attempts begun that cannot be over in time, as soon as it lets them through.
+func TestWhatWasNotMadeOrCutShortIsNoTypicalAttempt(t *testing.T) {
+	for name, work := range map[string]func(ctx context.Context, leave func()) error{
+		"refused":   func(context.Context, func()) error { return errors.Join(errDown, refusal{}) },
+		"cancelled": func(ctx context.Context, leave func()) error { leave(); return context.Cause(ctx) },
+	} {
+		for verb, call := range map[string]func(context.Context, *retry.Policy, func(context.Context) error) error{"Do": do, "Hedge": hedge, "Run": run} {
+			t.Run(name+"/"+verb, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					p := newPolicy(t, retry.Options{Backoff: instant, Budget: retry.NoBudget})
+					for range 2 {
+						_ = call(t.Context(), p, func(context.Context) error { time.Sleep(100 * time.Millisecond); return errDown })
+					}
+					if got := p.Stats().TypicalAttempt; got != 100*time.Millisecond {
+						t.Fatalf("a typical attempt takes %v, want 100ms", got)
+					}
+					for range 20 {
+						ctx, leave := context.WithCancel(t.Context())
+						_ = call(ctx, p, func(ctx context.Context) error { return work(ctx, leave) })
+						leave()
+						synctest.Wait()
+					}
+					if got := p.Stats().TypicalAttempt; got != 100*time.Millisecond {
+						t.Errorf("now a typical attempt takes %v, still want 100ms", got)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestAnAttemptThatRanIntoADeadlineTookAtLeastThatLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{})
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		_ = p.Do(ctx, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		if got := p.Stats().TypicalAttempt; got != 50*time.Millisecond {
+			t.Errorf("a typical attempt takes %v, want 50ms", got)
+		}
+	})
+}
+
+// run makes a call as a loop.
+func run(ctx context.Context, p *retry.Policy, work func(context.Context) error) error {
+	r := p.Start(ctx)
+	for ctx := range r.Attempts() {
+		r.Done(work(ctx))
+	}
+	return r.Err()
+}
