@@ -136,7 +136,7 @@ type BudgetStats struct {
 	Unlimited bool    // it is NoBudget; the other fields are 0
 	Available float64 // retries that could go out now, if each failed as cheaply as can be
 	Calls     int64   // calls that have begun
-	Spent     int64   // retries and hedges that went out
+	Spent     int64   // retries and hedges that went out, or are in their wait
 	Refused   int64   // retries and hedges that were refused
 }
 

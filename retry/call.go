@@ -67,7 +67,7 @@ func (p *Policy) succeeded(attempt int, price int64) {
 func (c *call) next(ctx context.Context, err error) (stopped error, over bool) { //nolint:revive,staticcheck // the error is a result like any other
 	p := c.p
 	if c.attempts == 1 {
-		c.maxAttempts = p.limit(ctx)
+		c.maxAttempts = p.limit(ctx, p.maxAttempts)
 		p.watch()
 	}
 	c.refused = c.refused && refusal.Refused(err)
@@ -92,12 +92,12 @@ func (c *call) next(ctx context.Context, err error) (stopped error, over bool) {
 	return nil, false
 }
 
-// limit is how many attempts a call with ctx may make, below 0: any number.
-func (p *Policy) limit(ctx context.Context) int {
+// limit is how many of so many attempts a call with ctx may make.
+func (p *Policy) limit(ctx context.Context, attempts int) int {
 	if p.firstTriesOnly && attempt.From(ctx) > 1 {
 		return 1
 	}
-	return p.maxAttempts
+	return attempts
 }
 
 // decide returns how long to wait before the next attempt, or why there is none. The order matters: what is true of the

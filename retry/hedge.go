@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/joist-go/joist/internal/attempt"
 	"github.com/joist-go/joist/internal/refusal"
 )
 
@@ -87,10 +86,7 @@ type answer[V any] struct {
 
 func newRace[V any](ctx context.Context, p *Policy, fetch func(context.Context) (V, error)) *race[V] {
 	r := &race[V]{parent: ctx, fetch: fetch}
-	r.call = call{p: p, hedged: true, refused: true, maxAttempts: p.hedging.attempts}
-	if p.firstTriesOnly && attempt.From(ctx) > 1 {
-		r.maxAttempts = 1
-	}
+	r.call = call{p: p, hedged: true, refused: true, maxAttempts: p.limit(ctx, p.hedging.attempts)}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	r.answers = make(chan answer[V], r.maxAttempts)
 	r.timer = time.NewTimer(time.Hour)
@@ -103,27 +99,36 @@ func (r *race[V]) run() (V, error) {
 	defer r.timer.Stop()
 	r.launch(0)
 	for {
-		select {
-		case a := <-r.answers:
-			if v, err, over := r.take(a); over {
-				return v, err
-			}
-		case <-r.timer.C:
-			if err, over := r.hedge(); over {
-				var none V
-				return none, err
-			}
-		case <-r.parent.Done():
-			select {
-			case a := <-r.answers: // an answer that is there is not lost
-				if v, err, over := r.take(a); over {
-					return v, err
-				}
-			default:
-				var none V
-				return none, r.stop(reasonOf(r.parent.Err()))
-			}
+		a, answered := r.await()
+		var v V
+		var err error
+		var over bool
+		if answered {
+			v, err, over = r.take(a)
+		} else {
+			err, over = r.hedge()
 		}
+		if over {
+			return v, err
+		}
+	}
+}
+
+// await waits for an answer. It is false if the time of the next hedge has come or the caller has left. An answer that is
+// there comes before both: it is not lost because the caller leaves, and a process that was held up hedges no call that
+// has been answered meanwhile.
+func (r *race[V]) await() (a answer[V], answered bool) {
+	select {
+	case a = <-r.answers:
+		return a, true
+	case <-r.timer.C:
+	case <-r.parent.Done():
+	}
+	select {
+	case a = <-r.answers:
+		return a, true
+	default:
+		return a, false
 	}
 }
 
@@ -235,7 +240,7 @@ func (r *race[V]) failed(err error) (stopped error, over bool) { //nolint:revive
 	}
 	r.last = err
 	r.refused = r.refused && refusal.Refused(err)
-	if !retryable(err) || errors.Is(err, ErrGoexit) {
+	if !retryable(err) {
 		return r.stop(ReasonPermanent), true
 	}
 	if ended := r.parent.Err(); ended != nil {
@@ -265,8 +270,12 @@ func (r *race[V]) fits(wait time.Duration) bool {
 	return r.closed == 0
 }
 
-// hedge makes another attempt, if one may go out, or sees to it that it is tried again when a hint is over.
+// hedge makes another attempt, if one may go out, or sees to it that it is tried again when a hint is over. Who has left
+// gets none, and his call is over.
 func (r *race[V]) hedge() (stopped error, over bool) { //nolint:revive,staticcheck // as above
+	if ended := r.parent.Err(); ended != nil {
+		return r.stop(reasonOf(ended)), true
+	}
 	wait := max(time.Duration(r.hold-r.p.clock.Now()), 0)
 	if r.closed != 0 || !r.fits(wait) {
 		return r.idle()

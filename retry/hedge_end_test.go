@@ -257,3 +257,31 @@ func TestACallThatIsARetryIsNotHedgedWithFirstTriesOnly(t *testing.T) {
 }
 
 var quiet = slog.New(slog.DiscardHandler)
+
+func TestNoHedgeGoesOutForACallerWhoHasLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		budget := newBudget(t, retry.BudgetOptions{})
+		ctx, leave := context.WithCancel(t.Context())
+		p := newPolicy(t, retry.Options{Budget: budget, Retryable: func(error) bool { leave(); return true }})
+		fetch, begun := fetching(t, reply{after: 10 * ms, err: errDown}, reply{after: time.Hour})
+		_, err := retry.Hedge(ctx, p, fetch)
+		synctest.Wait()
+		stopped(t, err, retry.ReasonCancelled, 1)
+		if s := budget.Stats(); len(begun()) != 1 || s.Spent != 0 || !errors.Is(err, errDown) {
+			t.Errorf("got %v; the budget has %+v", err, s)
+		}
+	})
+}
+
+// A Goexit of a hedged call inside must not be repeated by a policy around it.
+func TestAGoexitOfAnAttemptIsPermanentForPoliciesAroundToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner, outer := newPolicy(t, retry.Options{}), newPolicy(t, retry.Options{})
+		_, err := retry.DoValue(t.Context(), outer, func(ctx context.Context) (int, error) {
+			return retry.Hedge(ctx, inner, func(context.Context) (int, error) { runtime.Goexit(); return 0, nil })
+		})
+		if s := outer.Stats(); !errors.Is(err, retry.ErrGoexit) || s.Permanent != 1 || s.Retries != 0 {
+			t.Errorf("got %v; stats are %+v", err, s)
+		}
+	})
+}

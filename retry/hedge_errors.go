@@ -9,8 +9,8 @@ import (
 )
 
 // ErrGoexit is in the error that is returned when an attempt of [Hedge] ended its goroutine by runtime.Goexit, as t.FailNow
-// does: there is no answer, and a zero value would look like one.
-var ErrGoexit = errors.New("joist/retry: the attempt ended its goroutine by runtime.Goexit")
+// does: there is no answer, and a zero value would look like one. No retry can help, so policies around stop at it too.
+var ErrGoexit = Permanent(errors.New("joist/retry: the attempt ended its goroutine by runtime.Goexit"))
 
 // errDecided is the context.Cause of attempts that Hedge waits for no longer. It is a Canceled, so that blocks inside which
 // are given it for an error take it for what it is.
