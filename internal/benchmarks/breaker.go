@@ -14,6 +14,9 @@ import (
 var breakerCases = []benchCase{
 	{name: "closed", about: "calls work that succeeds, through Do", setup: breakerClosed},
 	{name: "permit", about: "takes a permit and reports success, around the same work", setup: breakerPermit},
+	{name: "value", about: "calls work that succeeds, through DoValue", setup: breakerValue},
+	{name: "count", about: "takes a permit and reports success, with a window of the last 100 calls", setup: breakerCount},
+	{name: "slow", about: "calls work that succeeds, through Do, and takes its time", setup: breakerSlow},
 	{name: "refused", about: "is refused by an open breaker", setup: breakerRefused},
 }
 
@@ -29,6 +32,7 @@ const (
 	gobreakerText   = "Execute; a rolling window of 10s in 10 buckets, opens at half of at least 20 calls"
 	twoStepText     = "TwoStep Allow and done; a rolling window of 10s in 10 buckets, opens at half of at least 20 calls"
 	minCalls        = 20
+	lastCalls       = 100
 	tripRatio       = 0.5
 	gobreakerBucket = breakerWindow / 10
 )
@@ -36,9 +40,14 @@ const (
 var errWork = errors.New("the work failed")
 
 func ourBreaker(env *environment) (*breaker.Breaker, error) {
+	return ourBreakerWith(env, breaker.Last(breakerWindow), 0)
+}
+
+func ourBreakerWith(env *environment, window breaker.Window, slowCall time.Duration) (*breaker.Breaker, error) {
 	return breaker.New(breaker.Options{
 		Name:           "benchmark",
-		Window:         breaker.Last(breakerWindow),
+		Window:         window,
+		SlowCall:       slowCall,
 		MinCalls:       minCalls,
 		FailureRatio:   tripRatio,
 		OpenFor:        breakerOpenFor,
@@ -76,7 +85,69 @@ func breakerClosed(env *environment) (lineup, error) {
 				}
 			}
 		}},
-		peers: []contender{failsafePeer(), gobreakerPeer()},
+		peers: []contender{failsafePeer(failsafeBreaker(), failsafeText), gobreakerPeer()},
+		floor: clockAndCAS(),
+	}, nil
+}
+
+func breakerValue(env *environment) (lineup, error) {
+	ours, err := ourBreaker(env)
+	if err != nil {
+		return lineup{}, err
+	}
+	return lineup{
+		ours: contender{name: "joist", settings: "DoValue; " + ourBreakerText, loop: func(int) func(int) {
+			value := func(ctx context.Context) (int, error) { return 1, work(ctx) }
+			return func(n int) {
+				for range n {
+					_, _ = breaker.DoValue(ctx, ours, value)
+				}
+			}
+		}},
+		peers: []contender{failsafePeer(failsafeBreaker(), failsafeText)},
+		floor: clockAndCAS(),
+	}, nil
+}
+
+func breakerCount(env *environment) (lineup, error) {
+	ours, err := ourBreakerWith(env, breaker.LastCalls(lastCalls), 0)
+	if err != nil {
+		return lineup{}, err
+	}
+	failsafe := circuitbreaker.NewBuilder[any]().
+		WithFailureThresholdRatio(lastCalls/2, lastCalls).
+		WithDelay(breakerOpenFor).
+		Build()
+	return lineup{
+		ours: contender{name: "joist", settings: "Allow and Done; a window of 100 calls, opens at half of at least 20", loop: func(int) func(int) {
+			return func(n int) {
+				for range n {
+					permit, err := ours.Allow(ctx)
+					if err == nil {
+						permit.Done(work(ctx))
+					}
+				}
+			}
+		}},
+		peers: []contender{failsafePeer(failsafe, "TryAcquirePermit and RecordSuccess; opens at 50 failures of 100 calls")},
+	}, nil
+}
+
+// breakerSlow stands beside a peer that takes no time: it has no slow calls.
+func breakerSlow(env *environment) (lineup, error) {
+	ours, err := ourBreakerWith(env, breaker.Last(breakerWindow), time.Second)
+	if err != nil {
+		return lineup{}, err
+	}
+	return lineup{
+		ours: contender{name: "joist", settings: "Do; " + ourBreakerText + "; calls of 1s are slow, and counted while they hang", loop: func(int) func(int) {
+			return func(n int) {
+				for range n {
+					_ = ours.Do(ctx, work)
+				}
+			}
+		}},
+		peers: []contender{failsafePeer(failsafeBreaker(), failsafeText)},
 		floor: clockAndCAS(),
 	}, nil
 }
@@ -99,7 +170,7 @@ func breakerPermit(env *environment) (lineup, error) {
 			}
 		}},
 		peers: []contender{
-			failsafePeer(),
+			failsafePeer(failsafeBreaker(), failsafeText),
 			{name: "gobreaker", module: gobreakerModule, settings: twoStepText, loop: func(int) func(int) {
 				return func(n int) {
 					for range n {
@@ -116,9 +187,8 @@ func breakerPermit(env *environment) (lineup, error) {
 }
 
 // failsafePeer uses bare permits: what wraps them costs several times as much.
-func failsafePeer() contender {
-	b := failsafeBreaker()
-	return contender{name: "failsafe-go", module: failsafeModule, settings: failsafeText, loop: func(int) func(int) {
+func failsafePeer(b circuitbreaker.CircuitBreaker[any], settings string) contender {
+	return contender{name: "failsafe-go", module: failsafeModule, settings: settings, loop: func(int) func(int) {
 		return func(n int) {
 			for range n {
 				if !b.TryAcquirePermit() {
