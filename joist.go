@@ -17,6 +17,7 @@
 //     handler: [github.com/joist-go/joist/pool/bulkhead/bulkheadhttp].
 //   - Callers that want the same thing at the same moment should share one call:
 //     [github.com/joist-go/joist/pool/flight].
+//   - Callers that want one thing each should be answered many at a time: [github.com/joist-go/joist/pool/batch].
 //   - Work goes on in the background, so much of it at once and no more: [github.com/joist-go/joist/pool].
 //
 // # Composition

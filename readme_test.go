@@ -13,6 +13,7 @@ import (
 	"github.com/joist-go/joist/breaker/throttle"
 	"github.com/joist-go/joist/cache"
 	"github.com/joist-go/joist/pool"
+	"github.com/joist-go/joist/pool/batch"
 	"github.com/joist-go/joist/pool/bulkhead"
 	"github.com/joist-go/joist/pool/flight"
 	"github.com/joist-go/joist/ratelimit"
@@ -39,6 +40,8 @@ var refusals = map[string]struct{ err, sentinel error }{
 	"cache.ClosedError":       {&cache.ClosedError{}, cache.ErrClosed},
 	"flight.ClosedError":      {&flight.ClosedError{}, flight.ErrClosed},
 	"pool.ClosedError":        {&pool.ClosedError{}, pool.ErrClosed},
+	"batch.FullError":         {&batch.FullError{}, batch.ErrFull},
+	"batch.ClosedError":       {&batch.ClosedError{}, batch.ErrClosed},
 }
 
 func TestEveryRefusalHasItsSentinelAndItsMethods(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/joist-go/joist/breaker/throttle"
 	"github.com/joist-go/joist/cache"
 	"github.com/joist-go/joist/pool"
+	"github.com/joist-go/joist/pool/batch"
 	"github.com/joist-go/joist/pool/bulkhead"
 	"github.com/joist-go/joist/pool/bulkhead/bulkheadhttp"
 	"github.com/joist-go/joist/pool/flight"
@@ -220,6 +221,21 @@ var optionsCases = []optionsCase{
 		valid:   flight.Options{},
 		invalid: map[string][]any{"Detached": {anyValue{}}, "Timeout": {-2 * time.Second}},
 		make:    func(o any) error { _, err := flight.New[string, int](o.(flight.Options)); return err },
+	},
+	{
+		valid: batch.Options[int, int]{Run: func(context.Context, []int) (map[int]int, error) { return nil, nil }},
+		invalid: map[string][]any{
+			"Run":         {(func(context.Context, []int) (map[int]int, error))(nil)},
+			"MaxSize":     {-1},
+			"MaxBytes":    {-1},
+			"SizeOf":      {anyValue{}},
+			"Linger":      {anyValue{}},
+			"MaxWait":     {-time.Second},
+			"Concurrency": {-1},
+			"MaxPending":  {-1},
+			"Timeout":     {-2 * time.Second},
+		},
+		make: func(o any) error { _, err := batch.New(o.(batch.Options[int, int])); return err },
 	},
 }
 

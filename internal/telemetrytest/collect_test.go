@@ -70,6 +70,12 @@ func (m meters) points(t *testing.T) []point {
 					p.attributes, p.value = d.Attributes, int64(d.Count)
 					all = append(all, p)
 				}
+			case metricdata.Histogram[int64]:
+				p.kind = "histogram"
+				for _, d := range data.DataPoints {
+					p.attributes, p.value = d.Attributes, int64(d.Count)
+					all = append(all, p)
+				}
 			default:
 				t.Fatalf("%s is a %T", metric.Name, metric.Data)
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/joist-go/joist/breaker/throttle"
 	"github.com/joist-go/joist/cache"
 	"github.com/joist-go/joist/pool"
+	"github.com/joist-go/joist/pool/batch"
 	"github.com/joist-go/joist/pool/bulkhead"
 	"github.com/joist-go/joist/pool/flight"
 	"github.com/joist-go/joist/ratelimit"
@@ -44,6 +45,7 @@ func useEverything(t *testing.T, m meters) (release func()) {
 		useRetry(t, m),
 		useRetryHTTP(t, m),
 		usePool(t, m),
+		useBatch(t, m),
 	}
 	return func() { runtime.KeepAlive(kept) }
 }
@@ -130,6 +132,19 @@ func usePool(t *testing.T, m meters) any {
 		t.Error(err)
 	}
 	return p
+}
+
+func useBatch(t *testing.T, m meters) any {
+	t.Helper()
+	b := joist.Must(batch.New(batch.Options[int, int]{
+		Run:           func(context.Context, []int) (map[int]int, error) { return map[int]int{1: 1}, nil },
+		MeterProvider: m,
+	}))
+	closed(t, b.Close)
+	if _, err := b.Get(t.Context(), 1); err != nil {
+		t.Error(err)
+	}
+	return b
 }
 
 func closed(t *testing.T, stop func(context.Context) error) {

@@ -3,6 +3,7 @@ package batch_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 
@@ -13,7 +14,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var errRun = errors.New("run failed")
+var (
+	errRun = errors.New("run failed")
+	quiet  = slog.New(slog.DiscardHandler)
+)
 
 func newBatcher(t testing.TB, o batch.Options[int, int]) *batch.Batcher[int, int] {
 	t.Helper()
