@@ -12,6 +12,7 @@ import (
 // Codes of HTTP/2 errors (RFC 9113, section 7).
 const (
 	NoError        = 0x0
+	ProtocolError  = 0x1
 	InternalError  = 0x2
 	RefusedStream  = 0x7
 	EnhanceCalm    = 0xb

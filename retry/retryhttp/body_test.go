@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/joist-go/joist/internal/attempt"
 	"github.com/joist-go/joist/retry"
 	"github.com/joist-go/joist/retry/retryhttp"
 )
@@ -44,19 +45,22 @@ func TestAnAnswerThatIsNotRetriedIsHandedOnUnread(t *testing.T) {
 		method string
 		status int
 		max    int
+		number int // of the attempt that the call is a part of
 	}{
-		"a success":                 {http.MethodGet, 200, 0},
-		"a POST":                    {http.MethodPost, 503, 0},
-		"the last attempt's answer": {http.MethodGet, 503, 1},
+		"a success":                         {http.MethodGet, 200, 0, 1},
+		"a POST":                            {http.MethodPost, 503, 0, 1},
+		"the last attempt's answer":         {http.MethodGet, 503, 1, 1},
+		"one to a call that is sent once":   {http.MethodGet, 503, 0, 2},
+		"one to it with unlimited attempts": {http.MethodGet, 503, retry.Unlimited, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				reader, writer := io.Pipe() // reading it before RoundTrip has returned would block for ever
 				transport := newTransport(t, retryhttp.Options{
-					Options: retry.Options{MaxAttempts: c.max},
+					Options: retry.Options{MaxAttempts: c.max, FirstTriesOnly: true},
 					Base:    base(func(*http.Request) (*http.Response, error) { return answer(c.status, reader, ""), nil }),
 				})
-				req := get(t, t.Context())
+				req := get(t, attempt.With(t.Context(), c.number))
 				req.Method = c.method
 				resp, err := transport.RoundTrip(req)
 				go func() {

@@ -11,8 +11,10 @@
 // # What is repeated
 //
 // Requests with an idempotent method (GET, HEAD, OPTIONS, TRACE, PUT, DELETE; RFC 9110, section 9.2.2) and any request
-// that has an Idempotency-Key. A POST without one is sent once. A request with a body is repeated only when it has a
-// GetBody, which http.NewRequest sets for bytes.Buffer, bytes.Reader and strings.Reader.
+// that has an Idempotency-Key. A POST without one is sent once. X-Idempotency-Key is as good, and as with net/http, either
+// may be an entry of the header without a value: that is not sent, and says that the request may be repeated. A request
+// with a body is repeated only when it has a GetBody, which http.NewRequest sets for bytes.Buffer, bytes.Reader and
+// strings.Reader.
 //
 // Any request with such a body, or with none, is also sent again when it is certain that no server has begun with it: a
 // block inside has refused to send it, such as a breaker that is open, or the server has refused its HTTP/2 stream.
@@ -29,8 +31,9 @@
 //
 // # Connections
 //
-// An answer that is followed by another attempt is read up to 64 KiB and closed before the wait, so that its connection
-// can be used by others meanwhile. A server that sends such an answer slowly is waited for until AttemptTimeout, or, if
+// An answer that may be followed by another attempt is read into memory, up to 64 KiB, and closed before the wait, so that
+// its connection can be used by others meanwhile. A longer one stays open during the wait, because it is returned whole if
+// there is no other, and its connection is given up for the next attempt. A server that sends such an answer slowly is waited for until AttemptTimeout, or, if
 // there is none, until the request's context ends.
 //
 // # Time-outs
@@ -57,6 +60,11 @@
 // a request has made one attempt, and the budget is not asked. What comes out is the outcome of the last of them. A
 // request whose stream the server had taken when the connection broke may have been processed, and is repeated only if
 // it is safe to repeat.
+//
+// It does the same for a stream that the server resets with PROTOCOL_ERROR, whatever the method, because some servers
+// mean by it that they go away. Such a server may get a POST twice, with or without a Transport. And when a connection
+// goes away under a request with a body, it takes one body more from GetBody than it closes: let GetBody return
+// bodies that hold nothing when that matters.
 //
 // # Telemetry
 //

@@ -15,6 +15,7 @@ type exchange struct {
 	req        *http.Request
 	replayable bool // the body can be had again
 	repeatable bool // and to send the request twice does no harm
+	most       int  // attempts, 0 for any number
 	attempts   int
 	resp       *http.Response // the last attempt's answer, its body open
 	err        error          // the last attempt's error, as the base gave it
@@ -67,7 +68,7 @@ func (x *exchange) verdict(err error, mayRetry bool) error {
 
 // isLast tells that no attempt can follow an answer, whatever the policy thinks: then it is the caller's as it is.
 func (x *exchange) isLast() bool {
-	return !x.repeatable || x.t.maxAttempts > 0 && x.attempts >= x.t.maxAttempts
+	return !x.repeatable || x.most > 0 && x.attempts >= x.most
 }
 
 // discard closes an answer that nobody will read.

@@ -14,13 +14,19 @@ func replayable(req *http.Request) bool {
 }
 
 // idempotent tells whether req does the same when it is done twice: by its method (RFC 9110, section 9.2.2), or because
-// the server has a key to recognize it by.
+// the server has a key to recognize it by. An entry without any value is what a caller of net/http says it with, without
+// sending a field.
 func idempotent(req *http.Request) bool {
 	switch req.Method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
 		return true
 	}
-	return req.Header.Get("Idempotency-Key") != ""
+	for _, field := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if values, there := req.Header[field]; there && (len(values) == 0 || values[0] != "") {
+			return true
+		}
+	}
+	return false
 }
 
 // hopeless tells of transport errors that the next attempt would meet again: the server is not who it should be, or

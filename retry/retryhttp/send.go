@@ -26,6 +26,9 @@ var clientSpan = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient
 // send makes one attempt in a span of its own, which ends when the header is there. Where no span is recorded, the attempt
 // stays in the caller's, so that the blocks inside can add their events to that.
 func (x *exchange) send(out outgoing) (*http.Response, error) {
+	if x.t.tracer == nil {
+		return x.limited(out)
+	}
 	method := x.req.Method
 	ctx, span := x.t.tracer.Start(out.ctx, spanName(method), clientSpan...)
 	defer span.End()

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -18,7 +19,8 @@ type StatusError struct {
 
 // Error returns the status.
 func (e *StatusError) Error() string {
-	return fmt.Sprintf("joist/retryhttp: answered %d %s", e.StatusCode, http.StatusText(e.StatusCode))
+	text := fmt.Sprintf("joist/retryhttp: answered %d %s", e.StatusCode, http.StatusText(e.StatusCode))
+	return strings.TrimSuffix(text, " ") // not every number has a text
 }
 
 // RetryAfter returns the least time to wait before another attempt, 0 if the server did not say.

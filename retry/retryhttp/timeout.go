@@ -35,11 +35,14 @@ func (x *exchange) limited(out outgoing) (*http.Response, error) {
 	if err != nil {
 		return nil, x.timedOut(ctx, err)
 	}
-	resp = x.answer(resp, cancel)
-	if !timer.Stop() && !x.keeps(resp) {
-		_ = resp.Body.Close()
-		return nil, x.timedOut(ctx, context.Canceled)
+	// One that may be followed by another attempt is read first, within the time-out, and stands however that ends.
+	if !x.keeps(resp) && !timer.Stop() {
+		if resp.Body != nil {
+			_ = resp.Body.Close()
+		}
+		return nil, x.tooLate()
 	}
+	resp = x.answer(resp, cancel)
 	handedOver = true
 	return resp, nil
 }
@@ -64,6 +67,14 @@ func (x *exchange) timedOut(ctx context.Context, err error) error {
 		return timeoutError(x.t.timeout)
 	}
 	return err
+}
+
+// tooLate is what an answer comes to whose time was up. The timer has fired, but may not have ended the context yet.
+func (x *exchange) tooLate() error {
+	if err := x.req.Context().Err(); err != nil {
+		return err // the caller's own end comes first
+	}
+	return timeoutError(x.t.timeout)
 }
 
 // timeoutError is the failure of an attempt that had no answer within its AttemptTimeout.

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/joist-go/joist/internal/attempt"
 	"github.com/joist-go/joist/internal/options"
 	"github.com/joist-go/joist/internal/telemetry"
 	"github.com/joist-go/joist/retry"
@@ -50,10 +51,11 @@ type Transport struct {
 	policy      *retry.Policy
 	statuses    [600]bool
 	timeout     time.Duration // of an attempt's header, 0 for none
-	maxAttempts int           // below 0: unlimited
+	maxAttempts int           // 0: unlimited
+	firstTries  bool          // a call that is a retry already is sent once
 	omitHeaders bool
 	name        string
-	tracer      trace.Tracer
+	tracer      trace.Tracer // nil: none
 }
 
 // New returns a Transport, or all faults of o joined.
@@ -63,7 +65,14 @@ func New(o Options) (*Transport, error) {
 	if o.Statuses == nil {
 		o.Statuses = defaultStatuses
 	}
-	t := &Transport{base: o.Base, timeout: o.AttemptTimeout, maxAttempts: o.MaxAttempts, omitHeaders: o.OmitHeaders, name: o.Name}
+	t := &Transport{
+		base:        o.Base,
+		timeout:     o.AttemptTimeout,
+		maxAttempts: o.MaxAttempts,
+		firstTries:  o.FirstTriesOnly,
+		omitHeaders: o.OmitHeaders,
+		name:        o.Name,
+	}
 	for _, status := range o.Statuses {
 		ok := 400 <= status && status < len(t.statuses)
 		f.Require(ok, "Statuses", status, "must be from 400 to 599")
@@ -82,12 +91,17 @@ func New(o Options) (*Transport, error) {
 		return nil, err
 	}
 	t.policy = policy
-	t.tracer = telemetry.NewTracer(o.TracerProvider, ScopeName)
+	if _, off := o.TracerProvider.(noop.TracerProvider); !off { // whose spans would be allocated all the same
+		t.tracer = telemetry.NewTracer(o.TracerProvider, ScopeName)
+	}
 	if t.base == nil {
 		t.base = http.DefaultTransport
 	}
-	if t.maxAttempts == 0 {
+	switch t.maxAttempts {
+	case 0:
 		t.maxAttempts = retry.DefaultMaxAttempts
+	case retry.Unlimited:
+		t.maxAttempts = 0
 	}
 	if t.name == "" {
 		t.name = telemetry.DefaultName
@@ -106,7 +120,10 @@ func (t *Transport) Stats() retry.Stats { return t.policy.Stats() }
 // It keeps the contract of http.RoundTripper: req is not changed and its body always closed. It is called by
 // http.Client, and blocks until an answer is there, the policy stops, or req's context is over.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := exchange{t: t, req: req, replayable: replayable(req)}
+	x := exchange{t: t, req: req, replayable: replayable(req), most: t.maxAttempts}
+	if t.firstTries && attempt.From(req.Context()) > 1 {
+		x.most = 1
+	}
 	x.repeatable = x.replayable && idempotent(req)
 	decided := false
 	defer func() {

@@ -37,7 +37,8 @@ type wire2Case struct {
 	connections int // that were accepted for a GET
 }
 
-// Where a POST is sent twice, the server has said of the first time that it did nothing with it.
+// Where a POST is sent twice, the server has said of the first time that it did nothing with it, or net/http takes that
+// for granted.
 var wire2Cases = []wire2Case{
 	{
 		name: "it refuses the stream",
@@ -109,6 +110,15 @@ var wire2Cases = []wire2Case{
 			c.Fine()
 		},
 		get: "200 fine", getSent: 2, post: "error", postSent: 1, attempts: 2, connections: 1,
+	},
+	{
+		name: "it resets the stream for an error of the protocol", // which net/http takes for a server that goes away
+		first: func(c *roguehttp.Conn2) {
+			stream, _ := c.Request()
+			c.Reset(stream, roguehttp.ProtocolError)
+			c.Fine()
+		},
+		get: "200 fine", getSent: 2, post: "200 fine", postSent: 2, attempts: 1, connections: 2,
 	},
 	{
 		name: "it fails the stream within the body of a 503",
