@@ -9,6 +9,7 @@ func TestAHostIsNameAndPort(t *testing.T) {
 	for text, want := range map[string]string{
 		"https://example.org/a":     "example.org",
 		"https://example.org:443/a": "example.org",
+		"https://example.org:/":     "example.org",
 		"https://example.org:8443/": "example.org:8443",
 		"https://EXAMPLE.org":       "example.org",
 		"http://example.org/":       "example.org:80",

@@ -86,18 +86,34 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	defer x.permit.Done(errNoReturn) // nothing, if the permit was told how it went
-	res, err := t.base.RoundTrip(req)
+	var res *http.Response
+	returned := false
+	defer func() {
+		if !returned { // the base or a callback panics or exits the goroutine: nobody gets the response
+			x.permit.Done(errNoReturn) // nothing, if the permit was told how it went
+			closeBody(res)
+		}
+	}()
+	res, err = t.base.RoundTrip(req)
 	switch {
 	case err != nil:
 		x.permit.Done(err)
-	case res == nil || t.failed(res): // nil: a base that breaks its contract, of which http.Client complains
+		closeBody(res) // a base that breaks its contract may return both
+		res = nil
+	case res == nil || t.failed(res): // nil: another such base, of which http.Client complains
 		x.permit.Done(errFailedResponse)
 	default:
 		x.permit.Done(nil)
 		x.watch(res)
 	}
+	returned = true
 	return res, err
+}
+
+func closeBody(res *http.Response) {
+	if res != nil && res.Body != nil {
+		_ = res.Body.Close()
+	}
 }
 
 // Host returns the breaker of a host, for its state and statistics: "name:port", or "name" for https on port 443. It
@@ -114,16 +130,19 @@ func (t *Transport) CloseIdleConnections() {
 	}
 }
 
-// hostOf returns the name and port that u is sent to. It allocates only for http without a port and for names in upper
-// case.
+// hostOf returns the name and port that u is sent to, nothing without u. It allocates only for http without a port and for
+// names in upper case.
 func hostOf(u *url.URL) string {
-	host := strings.ToLower(u.Host)
+	if u == nil {
+		return "" // the base complains of it
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Host), ":") // an empty port is none
 	switch u.Scheme {
 	case "https":
 		host = strings.TrimSuffix(host, ":443")
 	case "http":
 		if u.Port() == "" {
-			host = strings.TrimSuffix(host, ":") + ":80"
+			host += ":80"
 		}
 	}
 	return host

@@ -33,8 +33,8 @@
 //
 // An answer that may be followed by another attempt is read into memory, up to 64 KiB, and closed before the wait, so that
 // its connection can be used by others meanwhile. A longer one stays open during the wait, because it is returned whole if
-// there is no other, and its connection is given up for the next attempt. A server that sends such an answer slowly is waited for until AttemptTimeout, or, if
-// there is none, until the request's context ends.
+// there is no other, and its connection is given up for the next attempt. A server that sends such an answer slowly is
+// waited for until AttemptTimeout, or, if there is none, until the request's context ends.
 //
 // # Time-outs
 //
