@@ -100,21 +100,30 @@ func (p *Policy) limit(ctx context.Context, attempts int) int {
 	return attempts
 }
 
-// decide returns how long to wait before the next attempt, or why there is none. The order matters: what is true of the
-// error comes before what is true of the call, so that an error which no retry can help is never reported as a lack of
-// attempts or time. A caller who has left is told so unless the error itself says that no retry can help.
-func (c *call) decide(ctx context.Context, err error) (wait time.Duration, stop Reason) {
-	p := c.p
+// hopeless returns why no attempt can help after one that failed with err, 0 if one can. A caller who has left is told so
+// unless the error itself says that no retry can help.
+func (p *Policy) hopeless(ctx context.Context, err error) Reason {
 	if !retryable(err) {
-		return 0, ReasonPermanent
+		return ReasonPermanent
 	}
 	if over := ctx.Err(); over != nil {
-		return 0, reasonOf(over)
+		return reasonOf(over)
 	}
 	if p.retryable != nil && !p.retryable(err) {
-		return 0, ReasonPermanent
+		return ReasonPermanent
 	}
 	p.budget.failed()
+	return 0
+}
+
+// decide returns how long to wait before the next attempt, or why there is none. The order matters: what is true of the
+// error comes before what is true of the call, so that an error which no retry can help is never reported as a lack of
+// attempts or time.
+func (c *call) decide(ctx context.Context, err error) (wait time.Duration, stop Reason) {
+	p := c.p
+	if stop = p.hopeless(ctx, err); stop != 0 {
+		return 0, stop
+	}
 	if c.maxAttempts > 0 && c.attempts >= c.maxAttempts {
 		return 0, ReasonExhausted
 	}

@@ -60,6 +60,25 @@ func TestAnAttemptThatRanIntoADeadlineTookAtLeastThatLong(t *testing.T) {
 	})
 }
 
+// A hedge that was overtaken is cut short, whatever it makes of the end of its ctx.
+func TestAnAttemptThatLostTellsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{HedgeDelay: 10 * time.Millisecond})
+		_, err := retry.Hedge(t.Context(), p, func(ctx context.Context) (int, error) {
+			if retry.Attempt(ctx) == 1 {
+				<-ctx.Done()
+				return 0, errDown
+			}
+			time.Sleep(100 * time.Millisecond)
+			return 1, nil
+		})
+		synctest.Wait()
+		if got := p.Stats().TypicalAttempt; err != nil || got != 100*time.Millisecond {
+			t.Errorf("got %v; a typical attempt takes %v, want 100ms", err, got)
+		}
+	})
+}
+
 // run makes a call as a loop.
 func run(ctx context.Context, p *retry.Policy, work func(context.Context) error) error {
 	r := p.Start(ctx)

@@ -62,12 +62,12 @@ type race[V any] struct {
 	cancel context.CancelCauseFunc
 	fetch  func(context.Context) (V, error)
 
-	out       int // attempts under way
-	last      error
-	closed    Reason        // why no further hedge goes out, 0: it may
-	hold      int64         // clock reading: the next hedge goes out no earlier, for a failure had a hint
-	timer     *time.Timer   // of the next hedge
-	firstTook time.Duration // of the first attempt if it has answered
+	out    int  // attempts under way
+	first  bool // the first attempt is one of them
+	last   error
+	closed Reason      // why no further hedge goes out, 0: it may
+	hold   int64       // clock reading: the next hedge goes out no earlier, for a failure had a hint
+	timer  *time.Timer // of the next hedge
 
 	answers chan answer[V] // shared
 	mu      sync.Mutex
@@ -85,7 +85,7 @@ type answer[V any] struct {
 }
 
 func newRace[V any](ctx context.Context, p *Policy, fetch func(context.Context) (V, error)) *race[V] {
-	r := &race[V]{parent: ctx, fetch: fetch}
+	r := &race[V]{parent: ctx, fetch: fetch, first: true}
 	r.call = call{p: p, hedged: true, refused: true, maxAttempts: p.limit(ctx, p.hedging.attempts)}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	r.answers = make(chan answer[V], r.maxAttempts)
@@ -202,13 +202,13 @@ func (r *race[V]) take(a answer[V]) (v V, err error, over bool) { //nolint:reviv
 		panic(a.panic)
 	}
 	if a.attempt == 1 {
-		r.firstTook = max(a.took, 1)
-		if a.err != nil && !timedOut(a.err) {
-			r.firstTook = -1 // says nothing about how long an answer takes
+		r.first = false
+		if a.err == nil || timedOut(a.err) { // another failure says nothing about how long an answer takes
+			r.measure(a.took)
 		}
 	}
 	if a.err == nil {
-		r.measure()
+		r.overtaken()
 		r.p.succeeded(a.attempt, a.price)
 		return a.v, nil, true
 	}
@@ -216,16 +216,19 @@ func (r *race[V]) take(a answer[V]) (v V, err error, over bool) { //nolint:reviv
 	return v, err, over
 }
 
-// measure tells the policy how long the first attempt took, or at least took. A first attempt that a hedge overtook is
-// counted with the time that it has had: it is longer than the delay, and so on the right side of the percentile that is
-// the delay. Without those the estimate would sink with every hedge that wins.
-func (r *race[V]) measure() {
-	took := r.firstTook
-	if took == 0 {
-		took = time.Duration(r.p.clock.Now() - r.begun)
-	}
-	if l := r.p.hedging.measured; l != nil && took > 0 {
+// measure tells the policy how long the first attempt took.
+func (r *race[V]) measure(took time.Duration) {
+	if l := r.p.hedging.measured; l != nil {
 		l.add(took)
+	}
+}
+
+// overtaken measures a first attempt that is under way when the call ends, because a hedge or the deadline was first, by the
+// time that it has had: it is longer than the delay, and so on the right side of the percentile that is the delay. Without
+// those the estimate would sink with every hedge that wins.
+func (r *race[V]) overtaken() {
+	if r.first {
+		r.measure(time.Duration(r.p.clock.Now() - r.begun))
 	}
 }
 
@@ -240,16 +243,9 @@ func (r *race[V]) failed(err error) (stopped error, over bool) { //nolint:revive
 	}
 	r.last = err
 	r.refused = r.refused && refusal.Refused(err)
-	if !retryable(err) {
-		return r.stop(ReasonPermanent), true
+	if reason := p.hopeless(r.parent, err); reason != 0 {
+		return r.stop(reason), true
 	}
-	if ended := r.parent.Err(); ended != nil {
-		return r.stop(reasonOf(ended)), true
-	}
-	if p.retryable != nil && !p.retryable(err) {
-		return r.stop(ReasonPermanent), true
-	}
-	p.budget.failed()
 	if hint, hinted := refusal.RetryAfter(err); hinted && r.closed == 0 {
 		if r.fits(hint) && p.maxHint >= 0 && hint > p.maxHint {
 			r.closed = ReasonPermanent
@@ -306,8 +302,8 @@ func (r *race[V]) idle() (stopped error, over bool) { //nolint:revive,staticchec
 
 // stop ends a call without success.
 func (r *race[V]) stop(reason Reason) error {
-	if reason == ReasonDeadline && r.firstTook == 0 {
-		r.measure()
+	if reason == ReasonDeadline {
+		r.overtaken()
 	}
 	if r.out > 0 {
 		r.refused = false // an attempt under way was not refused

@@ -285,3 +285,24 @@ func TestAGoexitOfAnAttemptIsPermanentForPoliciesAroundToo(t *testing.T) {
 		}
 	})
 }
+
+// As with Do: a failure that is told after the caller has left says so, whatever Retryable thinks of it, and is not the
+// dependency's.
+func TestAFailureAfterAHedgedCallerHasLeftCountsForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		budget, err := retry.GRPCBudget(10, 0.1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 100 { // either may be seen first: that the caller has left, or the failure
+			ctx, leave := context.WithCancel(t.Context())
+			p := newPolicy(t, retry.Options{Budget: budget, Retryable: func(error) bool { t.Error("Retryable was asked"); return false }})
+			_, err := retry.Hedge(ctx, p, func(context.Context) (int, error) { leave(); return 0, errDown })
+			stopped(t, err, retry.ReasonCancelled, 1)
+			synctest.Wait()
+		}
+		if got := budget.Stats().Available; got != 5 {
+			t.Errorf("%v attempts may fail, want all 5", got)
+		}
+	})
+}

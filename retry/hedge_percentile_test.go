@@ -2,6 +2,7 @@ package retry_test
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -97,6 +98,24 @@ func TestFailuresSayNothingAboutTheDelayButTimeOutsDo(t *testing.T) {
 		}
 		if got := p.Stats().HedgeDelay; got < 100*ms || got > 107*ms {
 			t.Errorf("the delay is %v after time-outs of 100ms", got)
+		}
+	})
+}
+
+// When the answers are so slow that callers run out of time, the delay must grow with them.
+func TestACallThatRunsOutOfTimeCountsAsThatSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{HedgePercentile: 0.5, Budget: newBudget(t, retry.BudgetOptions{Burst: retry.NoBurst})})
+		for range 100 {
+			ctx, cancel := context.WithTimeout(t.Context(), 100*ms)
+			fetch, _ := fetching(t, reply{})
+			if _, err := retry.Hedge(ctx, p, fetch); !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatal(err)
+			}
+			cancel()
+		}
+		if got := p.Stats().HedgeDelay; got < 100*ms || got > 107*ms {
+			t.Errorf("the delay is %v after calls of 100ms that had no answer", got)
 		}
 	})
 }
