@@ -79,7 +79,7 @@ func contend(clients int, backoff retry.Backoff, seed uint64) (writes int, took 
 }
 
 func TestUnderContentionFullJitterHalvesTheCalls(t *testing.T) {
-	const runs = 40
+	const runs = 15
 	exponential := retry.Exponential(5*time.Millisecond, 2*time.Second)
 	kinds := []struct {
 		name    string

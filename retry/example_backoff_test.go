@@ -7,28 +7,28 @@ import (
 	"github.com/joist-go/joist/retry"
 )
 
-// waits prints the waits after the first five attempts, without jitter, which would make them random.
-func waits(b retry.Backoff) {
+// waits returns the waits after the first five attempts, without jitter, which would make them random.
+func waits(b retry.Backoff) (all []time.Duration) {
 	b = b.WithJitter(retry.None)
 	for attempt := range 5 {
-		fmt.Print(b.Delay(attempt+1, 0), " ")
+		all = append(all, b.Delay(attempt+1, 0))
 	}
-	fmt.Println()
+	return all
 }
 
 func ExampleConstant() {
-	waits(retry.Constant(time.Second))
-	// Output: 1s 1s 1s 1s 1s
+	fmt.Println(waits(retry.Constant(time.Second)))
+	// Output: [1s 1s 1s 1s 1s]
 }
 
 func ExampleLinear() {
-	waits(retry.Linear(time.Second, 4*time.Second))
-	// Output: 1s 2s 3s 4s 4s
+	fmt.Println(waits(retry.Linear(time.Second, 4*time.Second)))
+	// Output: [1s 2s 3s 4s 4s]
 }
 
 func ExampleExponential() {
-	waits(retry.Exponential(time.Second, 10*time.Second))
-	// Output: 1s 2s 4s 8s 10s
+	fmt.Println(waits(retry.Exponential(time.Second, 10*time.Second)))
+	// Output: [1s 2s 4s 8s 10s]
 }
 
 // Each wait is chosen between the base and three times the wait before.
