@@ -29,13 +29,14 @@ func goBlocks(page string) []string {
 
 // guidePackages are what the code of a guide may use without an import.
 var guidePackages = map[string]string{
-	"context": "context", "errors": "errors", "log": "log", "http": "net/http", "time": "time",
-	"joist":     modulePath,
-	"breaker":   modulePath + "/breaker",
-	"bulkhead":  modulePath + "/pool/bulkhead",
-	"retry":     modulePath + "/retry",
-	"retryhttp": modulePath + "/retry/retryhttp",
-	"throttle":  modulePath + "/breaker/throttle",
+	"bytes": "bytes", "context": "context", "errors": "errors", "log": "log", "http": "net/http", "time": "time",
+	"joist":       modulePath,
+	"breaker":     modulePath + "/breaker",
+	"breakerhttp": modulePath + "/breaker/breakerhttp",
+	"bulkhead":    modulePath + "/pool/bulkhead",
+	"retry":       modulePath + "/retry",
+	"retryhttp":   modulePath + "/retry/retryhttp",
+	"throttle":    modulePath + "/breaker/throttle",
 }
 
 // theReaders is what a reader has already: a type and two calls. The functions of a guide stand in for them.

@@ -152,3 +152,24 @@ func TestAPostWithAnIdempotencyKeyIsRepeatedWithTheSameBody(t *testing.T) {
 		}
 	}
 }
+
+func TestAPostWithAKeyThatIsNotSentIsRepeated(t *testing.T) {
+	s := newServer(t, func(n int, w http.ResponseWriter, r *http.Request) {
+		if _, there := r.Header["Idempotency-Key"]; there {
+			t.Error("the entry was sent")
+		}
+		unavailable(1)(n, w, r)
+	})
+	req, err := http.NewRequest(http.MethodPost, s.URL, strings.NewReader("search"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header["Idempotency-Key"] = nil
+	resp, err := newClient(t, retryhttp.Options{}).Do(req)
+	if status, body := read(t, resp, err); status != 200 || body != "fine" {
+		t.Errorf("got %d %q", status, body)
+	}
+	if got := strings.Join(s.got(), ","); got != "search,search" {
+		t.Errorf("requests had %q", got)
+	}
+}
