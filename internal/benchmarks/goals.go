@@ -51,6 +51,8 @@ var goals = []goal{
 	{"retry", "attempt-timeout", "avast+WithTimeout", both, 0, 0, 0, 5},
 	{"retry", "max-elapsed", "cenkalti", both, 0, 0, 0, 0},
 	{"retry", "loop", "cenkalti", both, 0, 0, 0, anyAllocs},
+	{"retry", "preset", "default", both, 0, 0, 0, 0},
+	{"retry", "hedge", "default", both, 0, 0, 0, anyAllocs},
 
 	{"breaker", "closed", "failsafe-go", both, 0.55, 0, 0, 0},
 	{"breaker", "closed", "gobreaker", both, 0.35, 0, 0, 0},

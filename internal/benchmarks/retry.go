@@ -16,6 +16,8 @@ var retryCases = []benchCase{
 	{name: "attempt-timeout", about: "calls work that succeeds at once, each attempt under a timeout", setup: retryAttemptTimeout},
 	{name: "max-elapsed", about: "calls work that succeeds at once, each call with a limit on its time", setup: retryMaxElapsed},
 	{name: "loop", about: "calls work that succeeds at once, as the body of a loop", setup: retryLoop},
+	{name: "preset", about: "calls work that succeeds at once, with a budget that is told of each call", setup: retryPreset},
+	{name: "hedge", about: "calls work that answers before a hedge is due", setup: retryHedge},
 }
 
 const (
@@ -209,4 +211,58 @@ func retryLoop(env *environment) (lineup, error) {
 		peers: []contender{cenkaltiElapsed()},
 		floor: counterAndCall(),
 	}, nil
+}
+
+// aDefaultPolicy is the yardstick of what costs more.
+func aDefaultPolicy(env *environment) (contender, error) {
+	p, err := ourPolicy(env, retry.Options{})
+	return contender{name: "default", settings: "Do; 3 attempts, the default budget", loop: func(int) func(int) {
+		return func(n int) {
+			for range n {
+				_ = p.Do(ctx, work)
+			}
+		}
+	}}, err
+}
+
+func retryPreset(env *environment) (lineup, error) {
+	budget, err := retry.AWSBudget()
+	if err != nil {
+		return lineup{}, err
+	}
+	ours, err := ourPolicy(env, retry.Options{Budget: budget})
+	if err != nil {
+		return lineup{}, err
+	}
+	plain, err := aDefaultPolicy(env)
+	return lineup{
+		ours: contender{name: "joist", settings: "Do; 3 attempts, AWSBudget", loop: func(int) func(int) {
+			return func(n int) {
+				for range n {
+					_ = ours.Do(ctx, work)
+				}
+			}
+		}},
+		peers: []contender{plain},
+		floor: counterAndCall(),
+	}, err
+}
+
+func retryHedge(env *environment) (lineup, error) {
+	ours, err := ourPolicy(env, retry.Options{HedgeDelay: time.Second})
+	if err != nil {
+		return lineup{}, err
+	}
+	plain, err := aDefaultPolicy(env)
+	return lineup{
+		ours: contender{name: "joist", settings: "Hedge; a delay of a second", loop: func(int) func(int) {
+			return func(n int) {
+				for range n {
+					_, _ = retry.Hedge(ctx, ours, workValue)
+				}
+			}
+		}},
+		peers: []contender{plain},
+		floor: counterAndCall(),
+	}, err
 }
