@@ -80,6 +80,24 @@ var blocks = []contract.Block{
 		},
 	},
 	{
+		Name: "retry.Run",
+		New: func(testing.TB) contract.Guard {
+			p := joist.Must(retry.New(retry.Options{}))
+			return contract.Guard{Do: attempts(p), Gone: contract.Watch(p)}
+		},
+	},
+	{
+		Name: "retry.Hedge",
+		New: func(testing.TB) contract.Guard {
+			p := joist.Must(retry.New(retry.Options{HedgeDelay: time.Hour}))
+			return contract.Guard{Do: hedge(p), Gone: contract.Watch(p)}
+		},
+		Panic: func(err error) (any, []byte) {
+			p, _ := errors.AsType[*retry.PanicError](err)
+			return p.Value, p.Stack
+		},
+	},
+	{
 		Name: "breaker.Breaker",
 		New: func(testing.TB) contract.Guard {
 			b := joist.Must(breaker.New(breaker.Options{MinCalls: 1e6}))
@@ -231,6 +249,24 @@ func newCache() *cache.Cache[string, int] {
 		Load: func(context.Context, string) (int, error) { return 1, nil },
 		TTL:  time.Nanosecond, ErrorBackoff: cache.Off, NotFoundTTL: cache.Off, Logger: quiet,
 	}))
+}
+
+// attempts is a call as a loop.
+func attempts(p *retry.Policy) func(context.Context, contract.Call) error {
+	return func(ctx context.Context, call contract.Call) error {
+		run := p.Start(ctx)
+		for ctx := range run.Attempts() {
+			run.Done(call(ctx))
+		}
+		return run.Err()
+	}
+}
+
+func hedge(p *retry.Policy) func(context.Context, contract.Call) error {
+	return func(ctx context.Context, call contract.Call) error {
+		_, err := retry.Hedge(ctx, p, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
+		return err
+	}
 }
 
 // submit is how a pool does a call: submitted, and waited for. Its panic is the waiter's error, and is raised again here
