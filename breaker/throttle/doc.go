@@ -26,7 +26,8 @@
 //
 // In a composition it stands in the place of the breaker, next to the call, or directly around the breaker. Each attempt
 // of a retry outside counts as a request; so does each that is refused here, which is how clients that insist are
-// throttled more. Mind the budget of such a retry.
+// throttled more. Mind the budget of such a retry. It waits for the hint of a refusal, up to a tenth of Window, and ends at
+// once if that is longer than its deadline or its MaxHint allow.
 //
 // # What counts
 //

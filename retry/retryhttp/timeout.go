@@ -11,7 +11,8 @@ import (
 // limited makes one attempt within AttemptTimeout.
 //
 // The attempt's context must outlive this function, because the body of the answer ends with it. So it is cancelled by
-// a timer, which is stopped once the attempt is over, and otherwise when the body is closed.
+// a timer, which is stopped once the attempt is over, and otherwise when the body is closed. It tells no deadline: a base
+// that derives a context with a longer one from it would get no timer for that, and the body no limit.
 func (x *exchange) limited(out outgoing) (*http.Response, error) {
 	if x.t.timeout == 0 {
 		resp, err := x.roundTrip(out)
