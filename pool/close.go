@@ -13,7 +13,7 @@ import "context"
 // Close may be called again, and by several goroutines: each call waits in this way, and each task that was not run is
 // handed out by one of them. A task must not call Close with a ctx that does not end, because it would wait for itself.
 func (p *Pool) Close(ctx context.Context) error {
-	p.closeOnce.Do(p.close)
+	p.close()
 	select {
 	case <-p.done:
 		return nil
@@ -27,51 +27,56 @@ func (p *Pool) Close(ctx context.Context) error {
 	}
 }
 
+// close turns away what waits for a place and has the idle workers leave, once.
 func (p *Pool) close() {
-	p.closed.Store(true)
-	close(p.closing)
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return
+	}
+	p.closed = true
+	if p.shrinking != nil {
+		p.shrinking.Stop()
+	}
+	var refused callers
+	for p.waits > 0 {
+		c := p.late.turn.calls.first
+		p.hangUp(c)
+		refused.add(c)
+	}
+	idle := p.dismiss(len(p.idle)) // rouse starts others if tasks wait
 	p.finish()
+	p.mu.Unlock()
+	refused.tell(false)
+	for _, w := range idle {
+		w.roused <- false
+	}
 }
 
-// finish lets the workers leave if nothing is under way and nothing will come. See Pool for the protocol.
+// finish ends a closed pool of which nothing is left: the context of the tasks of Go too, for what they may have left
+// behind. It is called with the lock whenever something may have been the last.
 func (p *Pool) finish() {
-	if p.underWay() == 0 && p.drained.CompareAndSwap(false, true) {
-		close(p.tasks)
-		p.leave()
+	if !p.closed || len(p.members) > 0 || p.here > 0 || p.n > 0 || p.finished {
+		return
 	}
-}
-
-// underWay returns how many calls have come and not ended. It may be too high for a moment. Once closed is set, 0 says
-// that nothing is under way, nor will be.
-func (p *Pool) underWay() int64 {
-	var ended int64
-	for word := range words {
-		ended += p.ended.Total(word)
-	}
-	return p.came.Total(0) - ended
+	p.finished = true
+	p.cancel(&ClosedError{Name: p.name})
+	close(p.done)
 }
 
 // giveUp takes what is left in the queue, and cancels what runs.
 func (p *Pool) giveUp(cause error) error {
 	e := &CloseError{Name: p.name, Cause: cause}
-	for e.dropNext(p) {
+	var left []task
+	p.mu.Lock()
+	p.recall()
+	for p.n > 0 {
+		left = append(left, p.take())
 	}
-	if p.underWay() == 0 && e.Dropped == 0 {
-		<-p.done // all workers are idle and on their way out
-		return nil
-	}
-	e.Running = int(p.running()) // before the cancel, which may end them
-	p.cancel(&ClosedError{Name: p.name})
-	return e
-}
-
-// dropNext drops the next task of p's queue. It returns false if there is none.
-func (e *CloseError) dropNext(p *Pool) bool {
-	select {
-	case t, ok := <-p.tasks:
-		if !ok {
-			return false
-		}
+	e.Running = p.busy + p.here
+	p.finish()
+	p.mu.Unlock()
+	for _, t := range left {
 		fn, dropped := t.drop(p)
 		if dropped {
 			e.Dropped++
@@ -79,8 +84,11 @@ func (e *CloseError) dropNext(p *Pool) bool {
 		if fn != nil {
 			e.NotRun = append(e.NotRun, fn)
 		}
-		return true
-	default:
-		return false
 	}
+	if e.Running == 0 && e.Dropped == 0 {
+		<-p.done // all workers are on their way out
+		return nil
+	}
+	p.cancel(&ClosedError{Name: p.name})
+	return e
 }

@@ -6,6 +6,20 @@ import (
 	"time"
 )
 
+// insideKey is the key by which a context tells the pool of whose tasks it is.
+type insideKey struct{}
+
+// lends tells whether one who waits with ctx has a task that it waits for run beside the workers: because it is a task
+// itself and keeps a worker waiting, or because callers run tasks.
+func (p *Pool) lends(ctx context.Context) bool {
+	return p.policy == CallerRuns || p.inside(ctx)
+}
+
+// inside tells whether ctx is that of a task of p, or comes from it.
+func (p *Pool) inside(ctx context.Context) bool {
+	return ctx.Value(insideKey{}) == p
+}
+
 // detached is the context of a task of Go: the values of the caller's, the end of the pool's. It holds the pool and not
 // the pool's context, which is a word longer: each task of Go allocates one.
 type detached struct {
@@ -17,8 +31,8 @@ func (d *detached) Deadline() (time.Time, bool) { return time.Time{}, false }
 func (d *detached) Done() <-chan struct{}       { return d.pool.ctx.Done() }
 func (d *detached) Err() error                  { return d.pool.ctx.Err() }
 
-// Value asks the pool's context first. It answers only the key by which package context finds the context that
-// cancels another: the answer of the caller's would tie the task to the caller's end, and give its cause to
+// Value asks the pool's context first. It answers only insideKey, and the key by which package context finds the context
+// that cancels another: the answer of the caller's would tie the task to the caller's end, and give its cause to
 // context.Cause.
 func (d *detached) Value(key any) any {
 	if v := d.pool.ctx.Value(key); v != nil {
@@ -33,7 +47,8 @@ func (d *detached) Value(key any) any {
 // costs. Most tasks only hand their context on or look at Err and Value, so joined asks both parents until somebody
 // wants Done.
 type joined struct {
-	caller, pool context.Context
+	caller context.Context
+	pool   *Pool
 
 	mu     sync.Mutex
 	merged context.Context // made by the first Done, or by the end of the task
@@ -57,7 +72,7 @@ func (j *joined) Done() <-chan struct{} {
 	if j.merged == nil {
 		merged, cancel := context.WithCancelCause(j.caller)
 		j.merged, j.cancel = merged, cancel
-		j.detach = context.AfterFunc(j.pool, func() { cancel(context.Cause(j.pool)) })
+		j.detach = context.AfterFunc(j.pool.ctx, func() { cancel(context.Cause(j.pool.ctx)) })
 	}
 	return j.merged.Done()
 }
@@ -69,19 +84,22 @@ func (j *joined) Err() error {
 	if err := j.caller.Err(); err != nil {
 		return err
 	}
-	return j.pool.Err()
+	return j.pool.ctx.Err()
 }
 
 // Value is the caller's, but for the key by which package context finds the context that cancels: see detached.
 func (j *joined) Value(key any) any {
-	fromPool := j.pool.Value(key)
-	if fromPool == nil {
+	fromPool := j.pool.ctx.Value(key)
+	switch {
+	case fromPool == nil:
 		return j.caller.Value(key)
+	case key == insideKey{}:
+		return fromPool
 	}
 	if merged := j.current(); merged != nil {
 		return merged.Value(key)
 	}
-	if j.caller.Err() == nil && j.pool.Err() != nil {
+	if j.caller.Err() == nil && j.pool.ctx.Err() != nil {
 		return fromPool
 	}
 	return j.caller.Value(key)

@@ -11,8 +11,9 @@ import (
 // Future is the result to come of a task of [Submit]. All methods are safe for concurrent use, and any number of
 // goroutines may wait. A Future that nobody waits for costs nothing more.
 type Future[V any] struct {
-	fn  func(context.Context) (V, error)
-	ctx joined
+	fn    func(context.Context) (V, error)
+	ctx   joined
+	place seat // in the queue; guarded by the pool's lock
 
 	// state goes from queued to claimed to settled. Whoever takes it from queued to claimed settles the future: a worker
 	// that runs the task, a waiter or a worker that sees it cancelled, or a Close that drops it.
@@ -36,20 +37,26 @@ const (
 //
 // ctx bounds the wait for a place, and is the task's too: fn gets a context with its values, its deadline and its end,
 // which also ends when [Pool.Close] cancels the task (with [ErrClosed] as its cause) and when fn has returned. A task
-// whose ctx ends while it waits for a worker is not run: those who wait for it learn at once, and its place in the
-// queue is free when a worker comes to it.
+// whose ctx ends while it waits for a worker is not run. Those who wait for it learn at once, and its place in the queue
+// is free at once then; if nobody waits, when a worker comes to it.
 //
-// Submit returns the errors that [Pool.Go] returns, and a nil Future with them. It allocates the Future, and the first
-// Wait that has to wait one channel; a context is made only if fn asks for its Done.
+// Submit returns the errors that [Pool.Go] returns, and a nil Future with them. With [CallerRuns] and a full pool it
+// returns when fn has. It allocates the Future, and the first Wait that has to wait one channel; a context is made only if
+// fn asks for its Done.
 func Submit[V any](ctx context.Context, p *Pool, fn func(context.Context) (V, error)) (*Future[V], error) {
+	return submit(ctx, p, fn, p.policy)
+}
+
+func submit[V any](ctx context.Context, p *Pool, fn func(context.Context) (V, error), policy WhenFull) (*Future[V], error) {
 	if fn == nil {
 		return nil, ErrNilTask
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, p.cancelled(err)
+		p.count(wordCancelled)
+		return nil, err
 	}
-	f := &Future[V]{fn: fn, ctx: joined{caller: ctx, pool: p.ctx}}
-	if err := p.add(ctx, f); err != nil {
+	f := &Future[V]{fn: fn, ctx: joined{caller: ctx, pool: p}}
+	if err := p.add(ctx, f, &f.place, policy); err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -61,10 +68,20 @@ func Submit[V any](ctx context.Context, p *Pool, fn func(context.Context) (V, er
 // [Pool.Close] left it unrun, and the error of Submit's context when that ended before the task ran. It blocks until
 // then, or until ctx ends: then it returns ctx.Err(), and the task goes on. A result that is there is returned whatever
 // ctx says. Wait may be called again.
+//
+// A task that waits for another of its own pool does not keep its worker from it: if ctx is, or comes from, the context of
+// a task of this pool, and the task waited for is still in the queue, Wait takes it out and has it run in a goroutine of
+// its own, in place of the worker that waits. With [CallerRuns], every Wait does so. So such tasks may be nested however
+// deep, on a pool of one worker too.
 func (f *Future[V]) Wait(ctx context.Context) (V, error) {
 	done := f.wait()
 	if done == nil {
 		return f.result()
+	}
+	if p := f.ctx.pool; f.state.Load() == queued && p.lends(ctx) {
+		if t := p.withdraw(&f.place, true); t != nil {
+			go p.runHere(t)
+		}
 	}
 	select {
 	case <-done:
@@ -72,8 +89,7 @@ func (f *Future[V]) Wait(ctx context.Context) (V, error) {
 	case <-ctx.Done():
 	case <-f.ctx.caller.Done():
 		if f.claim() {
-			var zero V
-			f.settle(zero, f.ctx.caller.Err())
+			f.cancel()
 			return f.result()
 		}
 		select { // it runs, and its function decides what its context means
@@ -87,6 +103,16 @@ func (f *Future[V]) Wait(ctx context.Context) (V, error) {
 	}
 	var zero V
 	return zero, ctx.Err()
+}
+
+// cancel settles a future whose context has ended. Its caller has claimed it, so that the task will not run.
+func (f *Future[V]) cancel() {
+	p := f.ctx.pool
+	if p.withdraw(&f.place, false) != nil {
+		p.count(wordCancelled) // else by who took it out
+	}
+	var zero V
+	f.settle(zero, f.ctx.caller.Err())
 }
 
 // wait returns a channel that is closed when the future is settled, or nil if it is.
@@ -132,33 +158,35 @@ func (f *Future[V]) settle(v V, err error) {
 func (f *Future[V]) run(p *Pool) {
 	var zero V
 	if !f.claim() {
-		p.end(wordCancelled) // and settled by whoever did it
+		p.count(wordCancelled) // and settled by whoever did it
 		return
 	}
 	if err := f.ctx.caller.Err(); err != nil {
-		p.end(wordCancelled)
+		p.count(wordCancelled)
 		f.settle(zero, err)
 		return
 	}
 	v, err := f.fn(&f.ctx)
 	if err != nil {
-		p.end(wordError)
+		p.count(wordError)
 	} else {
-		p.end(wordOK)
+		p.count(wordOK)
 	}
 	f.settle(v, err)
 }
+
+func (f *Future[V]) seat() *seat { return &f.place }
 
 func (f *Future[V]) takesPanic(*Pool) bool { return true }
 
 func (f *Future[V]) broke(p *Pool, value any, stack []byte) {
 	var zero V
 	if value == nil {
-		p.end(wordGoexit)
+		p.count(wordGoexit)
 		f.settle(zero, ErrGoexit)
 		return
 	}
-	p.end(wordPanic)
+	p.count(wordPanic)
 	err := &PanicError{Value: value, Stack: stack}
 	unseen := runtime.AddCleanup(f, unseenPanic, lostPanic{err, p.onPanic})
 	f.unseen = &unseen
@@ -167,10 +195,10 @@ func (f *Future[V]) broke(p *Pool, value any, stack []byte) {
 
 func (f *Future[V]) drop(p *Pool) (func(context.Context), bool) {
 	if !f.claim() {
-		p.end(wordCancelled)
+		p.count(wordCancelled)
 		return nil, false
 	}
-	p.end(wordDropped)
+	p.count(wordDropped)
 	var zero V
 	f.settle(zero, &ClosedError{Name: p.name})
 	return nil, true

@@ -3,6 +3,7 @@ package pool
 import (
 	"fmt"
 	"runtime"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
@@ -21,6 +22,10 @@ const (
 	MaxQueue = 1 << 24
 	// MaxWorkers is the largest Options.Workers.
 	MaxWorkers = 1 << 20
+	// DefaultIdleTimeout is after what time an idle worker ends when Options.IdleTimeout is 0.
+	DefaultIdleTimeout = time.Minute
+	// KeepIdle, as Options.IdleTimeout, has workers stay until Close or Resize ends them.
+	KeepIdle = -1
 )
 
 // WhenFull says what becomes of a task when all workers are busy and the queue is full.
@@ -31,15 +36,24 @@ const (
 	Block WhenFull = iota
 	// Reject refuses the task at once with a [*FullError].
 	Reject
+	// CallerRuns makes the caller run the task itself, on its own goroutine, beside the workers: a caller that works
+	// brings no more work. A panic of a task of Go that OnPanic does not take goes on to the caller, and
+	// runtime.Goexit in the task ends the caller's goroutine.
+	CallerRuns
+
+	// lend has the task run in a goroutine of its own, in place of a caller that waits for it. See Future.Wait.
+	lend
 )
 
-// String returns "block" or "reject".
+// String returns "block", "reject" or "caller runs".
 func (w WhenFull) String() string {
 	switch w {
 	case Block:
 		return "block"
 	case Reject:
 		return "reject"
+	case CallerRuns:
+		return "caller runs"
 	}
 	return fmt.Sprintf("WhenFull(%d)", int(w))
 }
@@ -51,17 +65,28 @@ type Options struct {
 	Name string
 
 	// Workers is how many tasks may run at once, 1 to [MaxWorkers]. 0 is runtime.GOMAXPROCS(0) at the time of New,
-	// which suits work that computes; work that waits wants more. A worker is a goroutine, started when it is first
-	// needed and kept until Close.
+	// which suits work that computes; work that waits wants more. A worker is a goroutine, started when it is needed
+	// and ended when it has been idle for IdleTimeout. [Pool.Resize] changes the number.
 	Workers int
+
+	// IdleTimeout is how long a worker may be idle before it ends. 0 is [DefaultIdleTimeout]; [KeepIdle] keeps workers.
+	// An idle worker costs the memory of its stack.
+	IdleTimeout time.Duration
 
 	// Queue is how many tasks may wait for a worker, 1 to [MaxQueue]. 0 is [DefaultQueue]. [NoQueue] is none: there is
 	// a place only where a worker waits for a task, which it does a moment after its last one has ended. A place takes
-	// two words of memory, allocated by New.
+	// less than 100 bytes, allocated when the queue first grows to it and kept.
 	Queue int
 
-	// WhenFull says what becomes of a task that finds no place: [Block] (the default) or [Reject].
+	// WhenFull says what becomes of a task that finds no place: [Block] (the default), [Reject] or [CallerRuns].
 	WhenFull WhenFull
+
+	// Fair keeps a queue for each tenant, of those that [WithTenant] names: workers take from them in turn, so that no
+	// tenant waits for the backlog of another. Within a tenant, tasks stay in order. A tenant may have at most as many tasks
+	// in the queue as there are free places: alone it gets half of Queue, with k other busy ones a share of
+	// 1/(k+2), and for a newcomer there is a place. Beyond that, the pool is full for that tenant. A tenant without tasks
+	// takes no memory. Set it when tasks come from many users of whom one may send much more than the others.
+	Fair bool
 
 	// OnPanic is told of a panic that nobody else learns of: that of a task of Go, and that of a task of Submit whose
 	// Future is garbage and gave its result to nobody; a Wait that left before the panic has not got it. It gets the
@@ -89,7 +114,9 @@ func (o *Options) check() error {
 		fmt.Sprintf("must be from 1 to %d, or 0 for the number of processors", MaxWorkers))
 	faults.Require(o.Queue >= NoQueue && o.Queue <= MaxQueue, "Queue", o.Queue,
 		fmt.Sprintf("must be from 1 to %d, 0 for %d, or NoQueue", MaxQueue, DefaultQueue))
-	faults.Require(o.WhenFull == Block || o.WhenFull == Reject, "WhenFull", o.WhenFull, "must be Block or Reject")
+	faults.Require(o.WhenFull >= Block && o.WhenFull <= CallerRuns, "WhenFull", o.WhenFull, "must be Block, Reject or CallerRuns")
+	faults.Require(o.IdleTimeout >= 0 || o.IdleTimeout == KeepIdle, "IdleTimeout", o.IdleTimeout,
+		"must be positive, 0 for 1m0s, or KeepIdle")
 	if err := faults.Err(); err != nil {
 		return err
 	}
@@ -98,6 +125,9 @@ func (o *Options) check() error {
 	}
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.IdleTimeout == 0 {
+		o.IdleTimeout = DefaultIdleTimeout
 	}
 	switch o.Queue {
 	case 0:

@@ -18,7 +18,7 @@ func TestNewNamesFieldValueAndRuleOfWhatIsWrong(t *testing.T) {
 		"too many workers": {pool.Options{Workers: pool.MaxWorkers + 1}, "Options.Workers is 1048577, but must be from 1"},
 		"negative queue":   {pool.Options{Queue: -2}, "Options.Queue is -2, but must be from 1 to 16777216, 0 for 1024, or NoQueue"},
 		"too long a queue": {pool.Options{Queue: pool.MaxQueue + 1}, "Options.Queue is 16777217, but must be from 1"},
-		"when full":        {pool.Options{WhenFull: 7}, "Options.WhenFull is WhenFull(7), but must be Block or Reject"},
+		"when full":        {pool.Options{WhenFull: 7}, "Options.WhenFull is WhenFull(7), but must be Block, Reject or CallerRuns"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := pool.New(c.options)

@@ -2,9 +2,7 @@ package pool
 
 import (
 	"context"
-	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/joist-go/joist/internal/clock"
@@ -14,50 +12,44 @@ import (
 // Pool runs tasks on a bounded number of workers. It is made with [New] and ended with [Pool.Close]; the zero Pool is
 // not usable. All methods are safe for concurrent use.
 //
-// The queue is a channel: sending to a channel is as cheap as most that may have to wake a goroutine, callers that wait
-// for a place queue up in order, and an idle worker gets its task handed over. What a channel lacks is a close that
-// senders survive, so a pool closes it only when nobody can send any more:
+// One lock guards the queue and the count of what the workers do. It is held for a few steps, never while anything of a
+// user runs or a goroutine is woken; so it costs little, and all that a queue needs beyond first in, first out (turns of
+// tenants, tasks that leave, workers that come and go) is plain code. What costs is to wake a goroutine, and that is
+// what the pool avoids:
 //
-//   - A call first counts itself in came, then looks at closed, then sends. What becomes of it, a refusal included, is
-//     counted exactly once, in ended. So came − ended is the number of calls that are under way: on their way into the
-//     queue, in the queue, or running.
-//   - Close sets closed. Whoever counts an end looks at closed afterwards and, if it is set, sums up, ends first. If
-//     came − ended is 0 then, nothing was under way between the two sums, all calls to come see closed, and the channel
-//     is closed. All these are sequentially consistent, so the last end and Close cannot both miss that they are last.
+//   - A worker is running a task, searching for one, or idle, which is: asleep. One that finds nothing searches a little
+//     longer before it sleeps.
+//   - A task that comes wakes or starts a worker only if none is searching. A searching worker that finds a task wakes or
+//     starts the next if there are more. One that finds none looks again under the lock before it sleeps.
 //
-// Counting was to be done anyway, so that a safe close costs a load of closed for each call and each end.
-//
-// A worker is started when a task is in the queue that nobody took at once and the limit allows; so a queue that is not
-// empty always has a worker, or a call that is about to start one.
+// So while tasks wait, either a worker is searching, or all that the limit allows are running.
 type Pool struct {
-	tasks   chan task
-	came    *telemetry.Cell // one word: calls that came; apart from the cell that the workers write
-	ended   *telemetry.Cell // what became of them
-	workers int32
-	reject  bool
-	clock   clock.Clock
-
-	ctx     context.Context // ends when Close gives up, or has drained the pool; has no values
-	cancel  context.CancelCauseFunc
 	name    string
+	policy  WhenFull
+	clock   clock.Clock
+	idleFor time.Duration // 0: workers stay
+
+	ctx     context.Context // ends when Close gives up, or has drained the pool; knows the pool, has no other values
+	cancel  context.CancelCauseFunc
 	onPanic func(any, []byte)
-	waits   *telemetry.Histogram
-	runs    *telemetry.Histogram
-
-	closed    atomic.Bool
-	closing   chan struct{} // closed with closed set: wakes callers that wait for a place
-	closeOnce sync.Once
-	drained   atomic.Bool   // the channel is closed, and the pool is off the count of live
-	done      chan struct{} // closed when the last worker has left
-
-	_       [64]byte      // the fields above are hardly ever written, those below are
-	live    atomic.Int32  // workers, and one for the pool until the channel is closed
-	waiting atomic.Int32  // callers that wait for a place
+	ended   *telemetry.Cell // what became of calls
+	waited  *telemetry.Histogram
+	ran     *telemetry.Histogram
+	done    chan struct{} // closed when nothing is left of a closed pool
 	typical clock.Average // the time of a task
+
+	_  [64]byte // the fields above are hardly ever written, those below are
+	mu sync.Mutex
+	queue
+	crew
+	asked    int64 // calls that got a place or wait for one, to sample some
+	callers  *caller
+	here     int // tasks that run on the goroutines of their callers
+	closed   bool
+	finished bool // nothing is left
 }
 
-// task is a place in the queue: two words, because a channel copies its elements under its lock. What a task needs
-// beyond its function is behind it.
+// task is what a place holds.
 type task interface {
 	// run runs the function, counts the outcome, and tells whoever waits.
 	run(p *Pool)
@@ -65,6 +57,8 @@ type task interface {
 	takesPanic(p *Pool) bool
 	// broke is called instead when the function panicked with a value, or, with a nil one, ended its goroutine.
 	broke(p *Pool, value any, stack []byte)
+	// seat is where the task keeps its place, so that it may leave the queue; nil if it never does.
+	seat() *seat
 	// drop says that the function will not be run, and counts that. It returns false if somebody had cancelled the
 	// task before, and the function if nobody else learns of it.
 	drop(p *Pool) (func(context.Context), bool)
@@ -76,19 +70,17 @@ func New(o Options) (*Pool, error) {
 		return nil, err
 	}
 	p := &Pool{
-		tasks:   make(chan task, o.Queue),
-		came:    telemetry.NewCell(1),
-		ended:   telemetry.NewCell(words),
-		workers: int32(o.Workers),
-		reject:  o.WhenFull == Reject,
-		clock:   clock.New(),
 		name:    o.Name,
+		policy:  o.WhenFull,
+		clock:   clock.New(),
+		idleFor: o.IdleTimeout,
 		onPanic: o.OnPanic,
-		closing: make(chan struct{}),
+		ended:   telemetry.NewCell(words),
 		done:    make(chan struct{}),
 	}
-	p.ctx, p.cancel = context.WithCancelCause(context.Background())
-	p.live.Store(1)
+	p.queue.init(o.Queue, o.Fair)
+	p.limit = o.Workers
+	p.ctx, p.cancel = context.WithCancelCause(context.WithValue(context.Background(), insideKey{}, p))
 	p.observe(o)
 	return p, nil
 }
@@ -100,100 +92,85 @@ func New(o Options) (*Pool, error) {
 // that it came from.
 //
 // Go returns ctx.Err() when ctx has ended already or is cancelled during the wait, a [*FullError] when there is no
-// place (with [Block]: until ctx's deadline), a [*ClosedError] after Close, and [ErrNilTask] for a nil fn. fn is not run
-// then. After a nil error fn is run, or handed back by Close.
+// place (with [Block]: until ctx's deadline; never with [CallerRuns]), a [*ClosedError] after Close, and [ErrNilTask]
+// for a nil fn. fn is not run then. After a nil error fn is run, or handed back by Close.
 //
-// With Block, a task that calls Go on its own pool may wait for ever for a place that only it could free: use Reject,
-// or a ctx with a deadline, there. A panic in fn is told to Options.OnPanic, or ends the process. Go allocates nothing
-// when ctx is context.Background(), else the context of fn.
+// With Block, a task that calls Go on its own pool may wait for ever for a place that only it could free: use TryGo,
+// another policy, or a ctx with a deadline, there. A panic in fn is told to Options.OnPanic, or ends the process. Go
+// allocates nothing when ctx is context.Background(), else the context of fn.
 func (p *Pool) Go(ctx context.Context, fn func(context.Context)) error {
+	return p.start(ctx, fn, p.policy)
+}
+
+// TryGo is [Pool.Go] that never waits and never runs fn itself: when there is no place now, it returns a [*FullError],
+// whatever Options.WhenFull says.
+func (p *Pool) TryGo(ctx context.Context, fn func(context.Context)) error {
+	return p.start(ctx, fn, Reject)
+}
+
+func (p *Pool) start(ctx context.Context, fn func(context.Context), policy WhenFull) error {
 	if fn == nil {
 		return ErrNilTask
 	}
-	if ctx == context.Background() || ctx == context.TODO() {
-		return p.add(ctx, goTask(fn)) // has no values and no end, and so needs no allocation
-	}
 	if err := ctx.Err(); err != nil {
-		return p.cancelled(err)
+		p.count(wordCancelled)
+		return err
 	}
-	return p.add(ctx, &boundTask{fn, detached{p, ctx}})
+	var t task = goTask(fn) // has no values and no end, and so needs no allocation
+	if ctx != context.Background() && ctx != context.TODO() {
+		t = &boundTask{goTask(fn), detached{p, ctx}}
+	}
+	return p.add(ctx, t, nil, policy)
 }
 
-// add finds a place for t. See Pool for the protocol.
-func (p *Pool) add(ctx context.Context, t task) error {
-	n := p.came.Inc(0)
-	if p.closed.Load() {
-		return p.refuse(&ClosedError{Name: p.name})
+// add finds a place for t, which is told to its seat, if it has one.
+func (p *Pool) add(ctx context.Context, t task, s *seat, policy WhenFull) error {
+	tenant := ""
+	if p.fair {
+		tenant = tenantOf(ctx)
 	}
-	if n%sampled == 1 || p.typical.Get() >= slowTask {
-		t = p.timed(ctx, t)
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return p.refuseClosed()
 	}
-	select {
-	case p.tasks <- t:
-		if p.live.Load() <= p.workers && len(p.tasks) > 0 {
-			p.start(nil)
+	l := p.laneOf(tenant)
+	if !p.admits(l) {
+		p.recall() // places are free where hands are empty
+		if !p.admits(l) {
+			return p.noRoom(ctx, t, s, policy, l) // unlocks
 		}
-		return nil
-	default:
-		return p.wait(ctx, t)
 	}
+	p.enqueue(l, p.sample(ctx, t), s)
+	w := p.rouse()
+	p.mu.Unlock()
+	p.wake(w)
+	return nil
 }
 
-// wait is the slow path of add: there is no place now.
-func (p *Pool) wait(ctx context.Context, t task) error {
-	if p.start(t) {
-		return nil
-	}
-	if p.reject {
-		telemetry.Event(ctx, "joist.pool.full", p.name)
-		return p.refuse(p.full(nil))
-	}
-	p.waiting.Add(1)
-	select {
-	case p.tasks <- t:
-		p.waiting.Add(-1)
-		return nil
-	case <-p.closing:
-		p.waiting.Add(-1) // before its end is counted: see running
-		return p.refuse(&ClosedError{Name: p.name})
-	case <-ctx.Done():
-		p.waiting.Add(-1)
-	}
-	err := ctx.Err()
-	if errors.Is(err, context.DeadlineExceeded) {
-		telemetry.Event(ctx, "joist.pool.full", p.name)
-		return p.refuse(p.full(err))
-	}
-	p.end(wordCancelled)
-	return err
+// admits tells whether a task that comes now has a place in l: no caller of its lane may wait for one.
+func (p *Pool) admits(l *lane) bool {
+	return l.calls.first == nil && p.room(l, p.places())
 }
 
-// end counts what became of a call. See Pool for the protocol.
-func (p *Pool) end(word int) {
-	p.ended.Inc(word)
-	if p.closed.Load() {
-		p.finish()
+// places returns how many places are free: those in the queue, and one for each worker that could run a task now. It is
+// too low by what workers have taken out of their hands lately.
+func (p *Pool) places() int {
+	return p.cap - p.n - p.dealt + max(p.limit-p.busy, 0)
+}
+
+// sample has some tasks timed. It is called with the lock.
+func (p *Pool) sample(ctx context.Context, t task) task {
+	if p.asked++; p.asked%sampled == 1 || p.typical.Get() >= slowTask {
+		return p.timed(ctx, t)
 	}
+	return t
 }
 
-// cancelled counts a call whose context had ended before it came.
-func (p *Pool) cancelled(err error) error {
-	p.came.Inc(0)
-	p.end(wordCancelled)
-	return err
-}
+// count counts what became of a call.
+func (p *Pool) count(word int) { p.ended.Inc(word) }
 
-func (p *Pool) refuse(err error) error {
-	p.end(wordRejected)
-	return err
+func (p *Pool) refuseClosed() error {
+	p.count(wordRejected)
+	return &ClosedError{Name: p.name}
 }
-
-func (p *Pool) full(cause error) *FullError {
-	queue := cap(p.tasks)
-	rounds := max(float64(queue)/float64(p.workers), 1)
-	wait := min(float64(p.typical.Get())*rounds, float64(maxHint))
-	return &FullError{Name: p.name, Workers: int(p.workers), Queue: queue, Wait: time.Duration(wait), Cause: cause}
-}
-
-// maxHint bounds a hint: nobody knows what a queue does in a day.
-const maxHint = 24 * time.Hour

@@ -2,18 +2,26 @@ package pool
 
 import "time"
 
-// Stats is a snapshot of a pool. Its numbers are read one after the other, so under load they may differ by tasks that
-// came or ended meanwhile.
+// Stats is a snapshot of a pool: of one moment for what is there now, and counters that are read one after the other, so
+// that under load they may differ by tasks that ended meanwhile.
 //
-// Every call of Go and Submit with a function is counted in exactly one of the counters, once it is known what became
-// of the task; one that is cancelled in the queue counts when a worker comes to it.
+// Every call with a function is counted in exactly one of the counters, once it is known what became of the task. Each
+// item of [Map], [MapSeq] and [ForEach] that came to be a task is a call.
 type Stats struct {
-	// Workers is how many workers have been started, at most Options.Workers.
+	// Limit is how many workers there may be: Options.Workers, or what the last Resize said.
+	Limit int
+	// Workers is how many workers there are. After a Resize it is more than Limit until enough tasks have ended.
 	Workers int
 	// Running is how many of them run a task.
 	Running int
+	// Callers is how many tasks run on the goroutines of their callers, or of those who wait for them.
+	Callers int
 	// Queued is how many tasks wait for a worker.
 	Queued int
+	// Waiting is how many calls wait for a place in the queue.
+	Waiting int
+	// Tenants is how many tenants of a fair pool have tasks in the queue or calls that wait for a place.
+	Tenants int
 
 	// OK counts tasks that returned, without an error if they were given to Submit.
 	OK int64
@@ -33,35 +41,29 @@ type Stats struct {
 	Typical time.Duration
 }
 
-// Stats returns a snapshot. It does not block.
+// Stats returns a snapshot. It takes the pool's lock for a moment.
 func (p *Pool) Stats() Stats {
-	return Stats{
-		Workers:   int(p.started()),
-		Running:   int(p.running()),
-		Queued:    len(p.tasks),
-		OK:        p.ended.Total(wordOK),
-		Errors:    p.ended.Total(wordError),
-		Panics:    p.ended.Total(wordPanic),
-		Goexits:   p.ended.Total(wordGoexit),
-		Cancelled: p.ended.Total(wordCancelled),
-		Rejected:  p.ended.Total(wordRejected),
-		Dropped:   p.ended.Total(wordDropped),
-		Typical:   p.typical.Get(),
+	p.mu.Lock()
+	s := Stats{
+		Limit: p.limit, Workers: len(p.members), Running: p.busy, Callers: p.here, Queued: p.waiting(), Waiting: p.waits, Tenants: len(p.lanes),
 	}
+	p.mu.Unlock()
+	s.OK = p.ended.Total(wordOK)
+	s.Errors = p.ended.Total(wordError)
+	s.Panics = p.ended.Total(wordPanic)
+	s.Goexits = p.ended.Total(wordGoexit)
+	s.Cancelled = p.ended.Total(wordCancelled)
+	s.Rejected = p.ended.Total(wordRejected)
+	s.Dropped = p.ended.Total(wordDropped)
+	s.Typical = p.typical.Get()
+	return s
 }
 
-// started returns how many workers there are.
-func (p *Pool) started() int64 {
-	n := int64(p.live.Load())
-	if !p.drained.Load() {
-		n-- // the pool itself
+// waiting returns how many tasks wait for a worker, those in hands included. It is called with the lock.
+func (p *Pool) waiting() int {
+	n := p.n
+	for _, w := range p.members {
+		n += w.left()
 	}
-	return max(n, 0)
-}
-
-// running returns how many tasks run: what is under way and neither queued nor waiting for a place. A call on its way in
-// or out may count for a moment, as long as there are workers that it might run on.
-func (p *Pool) running() int64 {
-	n := p.underWay() - int64(len(p.tasks)) - int64(p.waiting.Load())
-	return min(max(n, 0), p.started())
+	return n
 }

@@ -55,15 +55,17 @@ func (p *Pool) observe(o Options) {
 	m := telemetry.NewMeter(o.MeterProvider, ScopeName, o.Name)
 	telemetry.Observe(m, p, p.ended, tasksCounter)
 	telemetry.ObserveGauges(m, p, func(p *Pool, word int) int64 {
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		switch word {
 		case 0:
-			return int64(len(p.tasks))
+			return int64(p.waiting())
 		case 1:
-			return p.running()
+			return int64(p.busy)
 		default:
-			return max(p.started()-p.running(), 0)
+			return int64(len(p.members) - p.busy)
 		}
 	}, queueLength, workers)
-	p.waits = telemetry.NewHistogram(m, waitDuration)
-	p.runs = telemetry.NewHistogram(m, runDuration)
+	p.waited = telemetry.NewHistogram(m, waitDuration)
+	p.ran = telemetry.NewHistogram(m, runDuration)
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The times of a task are taken of the first task of each stripe of callers and of every 256th from there, for three
+// The times of a task are taken of the first of 256 tasks, for three
 // readings of the clock cost more than a small task. If tasks typically take slowTask or longer, all are timed.
 const (
 	sampled  = 256
@@ -31,10 +31,10 @@ func (p *Pool) timed(ctx context.Context, t task) *timedTask {
 
 func (t *timedTask) run(p *Pool) {
 	began := p.clock.Now()
-	p.waits.Record(t.ctx, 0, time.Duration(began-t.came))
+	p.waited.Record(t.ctx, 0, time.Duration(began-t.came))
 	t.task.run(p)
 	took := time.Duration(p.clock.Now() - began)
-	p.runs.Record(t.ctx, 0, took)
+	p.ran.Record(t.ctx, 0, took)
 	p.typical.Add(took)
 	*t = timedTask{}
 	timedTasks.Put(t)

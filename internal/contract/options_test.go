@@ -18,6 +18,7 @@ import (
 	"github.com/joist-go/joist/breaker/throttle"
 	"github.com/joist-go/joist/cache"
 	"github.com/joist-go/joist/pool"
+	"github.com/joist-go/joist/pool/balance"
 	"github.com/joist-go/joist/pool/batch"
 	"github.com/joist-go/joist/pool/bulkhead"
 	"github.com/joist-go/joist/pool/bulkhead/bulkheadhttp"
@@ -177,10 +178,12 @@ var optionsCases = []optionsCase{
 	{
 		valid: pool.Options{},
 		invalid: map[string][]any{
-			"Workers":  {-1, pool.MaxWorkers + 1},
-			"Queue":    {-2, pool.MaxQueue + 1},
-			"WhenFull": {pool.WhenFull(-1), pool.WhenFull(99)},
-			"OnPanic":  {anyValue{}},
+			"Workers":     {-1, pool.MaxWorkers + 1},
+			"Queue":       {-2, pool.MaxQueue + 1},
+			"WhenFull":    {pool.WhenFull(-1), pool.WhenFull(99)},
+			"OnPanic":     {anyValue{}},
+			"Fair":        {anyValue{}},
+			"IdleTimeout": {-time.Second},
 		},
 		make: func(o any) error {
 			p, err := pool.New(o.(pool.Options))
@@ -236,6 +239,33 @@ var optionsCases = []optionsCase{
 			"Timeout":     {-2 * time.Second},
 		},
 		make: func(o any) error { _, err := batch.New(o.(batch.Options[int, int])); return err },
+	},
+	{
+		valid: balance.Options[string]{},
+		invalid: map[string][]any{
+			"Endpoints":           {[]string{"a", "b", "a"}, make([]string, balance.MaxEndpoints+1)},
+			"Decay":               {-time.Second, time.Microsecond, 25 * time.Hour},
+			"ConsecutiveFailures": {-2, 256},
+			"FailureRatio":        {-0.5, 1.1, math.NaN()},
+			"MinCalls":            {-1, 101},
+			"EjectFor":            {-time.Second, time.Microsecond, 25 * time.Hour},
+			"MaxEjectFor":         {-time.Second, time.Second, 25 * time.Hour}, // a second is less than EjectFor
+			"MaxEjected":          {-0.5, 1.1, math.NaN()},
+			"PanicAt":             {-0.5, 1., math.NaN()},
+			"SlowStart":           {-2 * time.Second, 25 * time.Hour},
+			"IsFailure":           {anyValue{}},
+		},
+		make: func(o any) error { _, err := balance.New(o.(balance.Options[string])); return err },
+	},
+	{
+		valid: balance.RendezvousOptions[*int]{ID: func(*int) string { return "" }},
+		invalid: map[string][]any{
+			"Endpoints": {[]*int{nil, nil}},
+			"ID":        {(func(*int) string)(nil)},
+			"MaxLoad":   {-0.5, 1., 1001., math.NaN()},
+			"IsFailure": {anyValue{}},
+		},
+		make: func(o any) error { _, err := balance.NewRendezvous(o.(balance.RendezvousOptions[*int])); return err },
 	},
 }
 
