@@ -53,8 +53,8 @@ func (p *Policy) Start(ctx context.Context) *Run {
 }
 
 // Attempts returns the attempts, each by the context that is its own: the ctx of Start, or with AttemptTimeout and from
-// the second attempt on a child of it, which ends with the iteration. Between iterations the loop waits. If the ctx of
-// Start is over there is no iteration. A second loop over a run has none either.
+// the second attempt on a child of it. With AttemptTimeout that ends with the iteration at the latest. Between iterations
+// the loop waits. If the ctx of Start is over there is no iteration. A second loop over a run has none either.
 func (r *Run) Attempts() iter.Seq[context.Context] {
 	return func(yield func(context.Context) bool) {
 		if r.state != notEntered {
