@@ -96,6 +96,27 @@ func TestABreakerThatOpensEndsTheRetriesAtOnce(t *testing.T) {
 	}
 }
 
+func TestABreakerForRetriesOnlyLetsTheFirstAttemptOfEachRequestOut(t *testing.T) {
+	s := roguehttp.Serve(t, func(c *roguehttp.Conn) {
+		for c.Request() {
+			c.Send(unavailableHead + "Content-Length: 4\r\n\r\nsoon")
+		}
+	})
+	client, breakers := pair(t, &http.Transport{}, retry.Options{Budget: retry.NoBudget},
+		breaker.Options{MinCalls: 1, OpenFor: time.Hour, MaxOpenFor: time.Hour, Mode: breaker.RetriesOnly})
+	for range 5 {
+		if _, err := client.Get(s.URL); !errors.Is(err, breaker.ErrOpen) { //nolint:bodyclose // there is none
+			t.Errorf("got %v, want the refusal of the second attempt", err)
+		}
+	}
+	if got := len(s.Requests()); got != 5 {
+		t.Errorf("%d requests reached the server, want 5", got)
+	}
+	if got := breakers.Stats(); got.Refused != 5 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // A refusal is not an answer: nothing was sent, so that a POST may wait for its turn, too.
 func TestAPostThatABreakerRefusesIsSentOnceItMay(t *testing.T) {
 	s := roguehttp.Serve(t, func(c *roguehttp.Conn) {

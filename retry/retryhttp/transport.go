@@ -25,6 +25,9 @@ type Options struct {
 	// Options are those of the policy, and mean the same, with two differences. AttemptTimeout limits the time until an
 	// attempt's header has arrived, not the time that the caller takes to read the body. Retryable is asked about
 	// transport errors and about answers that Statuses names, which it gets as a [*StatusError].
+	//
+	// A Transport does not hedge: HedgeDelay, HedgePercentile, MaxHedges and Logger have no effect. Put [retry.Hedge]
+	// around a client without one for that.
 	retry.Options
 
 	// Base makes each attempt. Nil is http.DefaultTransport.
