@@ -18,6 +18,8 @@
 //   - Callers that want the same thing at the same moment should share one call:
 //     [github.com/joist-go/joist/pool/flight].
 //   - Callers that want one thing each should be answered many at a time: [github.com/joist-go/joist/pool/batch].
+//   - There are several endpoints to call, and each call should go to the best of them, or to the one of its key:
+//     [github.com/joist-go/joist/pool/balance].
 //   - Work goes on in the background, so much of it at once and no more: [github.com/joist-go/joist/pool].
 //
 // # Composition

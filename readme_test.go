@@ -13,6 +13,7 @@ import (
 	"github.com/joist-go/joist/breaker/throttle"
 	"github.com/joist-go/joist/cache"
 	"github.com/joist-go/joist/pool"
+	"github.com/joist-go/joist/pool/balance"
 	"github.com/joist-go/joist/pool/batch"
 	"github.com/joist-go/joist/pool/bulkhead"
 	"github.com/joist-go/joist/pool/flight"
@@ -40,6 +41,7 @@ var refusals = map[string]struct{ err, sentinel error }{
 	"cache.ClosedError":       {&cache.ClosedError{}, cache.ErrClosed},
 	"flight.ClosedError":      {&flight.ClosedError{}, flight.ErrClosed},
 	"pool.ClosedError":        {&pool.ClosedError{}, pool.ErrClosed},
+	"balance.NoneError":       {&balance.NoneError{}, balance.ErrNone},
 	"batch.FullError":         {&batch.FullError{}, batch.ErrFull},
 	"batch.ClosedError":       {&batch.ClosedError{}, batch.ErrClosed},
 }

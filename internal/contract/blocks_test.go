@@ -13,6 +13,7 @@ import (
 	"github.com/joist-go/joist/cache"
 	"github.com/joist-go/joist/internal/contract"
 	"github.com/joist-go/joist/pool"
+	"github.com/joist-go/joist/pool/balance"
 	"github.com/joist-go/joist/pool/bulkhead"
 	"github.com/joist-go/joist/pool/flight"
 	"github.com/joist-go/joist/ratelimit"
@@ -186,6 +187,33 @@ var blocks = []contract.Block{
 		Refusal: bulkhead.ErrFull,
 	},
 	{
+		Name: "balance.Balancer",
+		New: func(testing.TB) contract.Guard {
+			b := joist.Must(balance.New(balance.Options[string]{Endpoints: []string{"a", "b"}}))
+			return contract.Guard{Do: to(b), Gone: contract.Watch(b)}
+		},
+		Refusing: func(testing.TB) contract.Guard {
+			b := joist.Must(balance.New(balance.Options[string]{
+				Endpoints: []string{"a"}, ConsecutiveFailures: 1, MaxEjected: 1, PanicAt: balance.Off,
+			}))
+			_ = to(b)(context.Background(), outage)
+			return contract.Guard{Do: to(b)}
+		},
+		Refusal: balance.ErrNone, Hints: true,
+	},
+	{
+		Name: "balance.Rendezvous",
+		New: func(testing.TB) contract.Guard {
+			r := joist.Must(balance.NewRendezvous(balance.RendezvousOptions[string]{Endpoints: []string{"a", "b"}}))
+			return contract.Guard{Do: toOwner(r), Gone: contract.Watch(r)}
+		},
+		Refusing: func(testing.TB) contract.Guard {
+			r := joist.Must(balance.NewRendezvous(balance.RendezvousOptions[string]{}))
+			return contract.Guard{Do: toOwner(r)}
+		},
+		Refusal: balance.ErrNone,
+	},
+	{
 		Name: "pool.Pool",
 		New: func(testing.TB) contract.Guard {
 			p := joist.Must(pool.New(pool.Options{Workers: 1, OnPanic: func(any, []byte) {}}))
@@ -266,6 +294,20 @@ func hedge(p *retry.Policy) func(context.Context, contract.Call) error {
 	return func(ctx context.Context, call contract.Call) error {
 		_, err := retry.Hedge(ctx, p, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
 		return err
+	}
+}
+
+// to makes a call to whichever endpoint.
+func to(b *balance.Balancer[string]) func(context.Context, contract.Call) error {
+	return func(ctx context.Context, call contract.Call) error {
+		return b.Do(ctx, func(ctx context.Context, _ string) error { return call(ctx) })
+	}
+}
+
+// toOwner makes a call to the endpoint of one key.
+func toOwner(r *balance.Rendezvous[string]) func(context.Context, contract.Call) error {
+	return func(ctx context.Context, call contract.Call) error {
+		return r.Do(ctx, "key", func(ctx context.Context, _ string) error { return call(ctx) })
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/joist-go/joist/breaker/throttle"
 	"github.com/joist-go/joist/cache"
 	"github.com/joist-go/joist/pool"
+	"github.com/joist-go/joist/pool/balance"
 	"github.com/joist-go/joist/pool/batch"
 	"github.com/joist-go/joist/pool/bulkhead"
 	"github.com/joist-go/joist/pool/flight"
@@ -46,6 +47,8 @@ func useEverything(t *testing.T, m meters) (release func()) {
 		useRetryHTTP(t, m),
 		usePool(t, m),
 		useBatch(t, m),
+		joist.Must(balance.New(balance.Options[string]{Endpoints: []string{"a"}, MeterProvider: m})),
+		joist.Must(balance.NewRendezvous(balance.RendezvousOptions[string]{Endpoints: []string{"a"}, MeterProvider: m})),
 	}
 	return func() { runtime.KeepAlive(kept) }
 }
