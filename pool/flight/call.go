@@ -19,8 +19,10 @@ import (
 //	   ▼
 //	settled                     the answer stands and done is closed: at the end, or before it at the Timeout
 //
-// A load that its leader runs and that nobody joins has a call that only the table and the leader know: the shard keeps
-// it for the next such load. The context is not part of it, because the load may keep that.
+// The call of a load that nobody joins is the leader's alone once the answer is there: the leader hands it back to the
+// shard, for the next load. Known says that somebody else may still look at it: one who joined, or the timer of the
+// Timeout. A goroutine of its own does not look at the call after it has settled it with somebody waiting. The context is
+// not part of the call, because the load may keep that.
 // Channels are not kept either: one that is made within a testing/synctest bubble belongs to it, and a group need not.
 //
 // The answer is written once, before settled is set and done is closed. Waiters read it after either.
@@ -29,6 +31,12 @@ type call[K comparable, V any] struct {
 	key  K
 	hash uint64
 
+	// Of loads on a goroutine of their own. The two functions are bound once for all loads that the call is used for.
+	group *Group[K, V]
+	fn    func(context.Context) (V, error)
+	start func() // run
+	late  func() // expire
+
 	// Guarded by the shard's lock.
 	next     *call[K, V] // in its bucket, or among the strays
 	listed   bool        // the shard has it under its key
@@ -36,6 +44,7 @@ type call[K comparable, V any] struct {
 	settled  bool
 	panicked bool // err is the panic of this load: its leader panics
 	kept     bool // it outlives its waiters
+	known    bool // others than its leader may still look at it
 	waiters  int32
 	done     chan struct{} // nil for a load that its leader runs, until somebody joins
 	val      V
@@ -47,6 +56,7 @@ func (c *call[K, V]) joinable() bool { return !c.dying && !c.ctx.ended.Load() }
 // join adds a waiter and returns what it waits on.
 func (c *call[K, V]) join() <-chan struct{} {
 	c.waiters++
+	c.known = true
 	if c.done == nil {
 		c.done = make(chan struct{})
 	}
@@ -85,27 +95,30 @@ func (g *Group[K, V]) lead(c *call[K, V], fn func(context.Context) (V, error)) (
 	return v, err
 }
 
-// launch adds a load that is to run on a goroutine of its own. The shard is locked.
-func (g *Group[K, V]) launch(ctx context.Context, s *shard[K, V], hash uint64, key K, displaced *call[K, V]) *call[K, V] {
-	both := &struct { // in one piece
-		call[K, V]
-		own loadContext
-	}{call: call[K, V]{hash: hash, key: key, done: make(chan struct{}), kept: g.detached}, own: loadContext{values: ctx}}
-	c := &both.call
-	c.ctx = &both.own
-	if g.timeout > 0 {
-		c.ctx.limit = &limit{
-			deadline: time.Now().Add(g.timeout),
-			err:      g.expired,
-			timer:    time.AfterFunc(g.timeout, func() { g.expire(c) }),
-		}
+// launch adds a load that is to run on a goroutine of its own, which begins with start. The shard is locked.
+func (g *Group[K, V]) launch(ctx context.Context, s *shard[K, V], hash uint64, key K, fn func(context.Context) (V, error), displaced *call[K, V]) *call[K, V] {
+	c := s.recycled()
+	if c.start == nil {
+		c.start, c.late = c.run, c.expire
 	}
+	c.group, c.fn, c.hash, c.key, c.kept, c.done = g, fn, hash, key, g.detached, make(chan struct{})
+	if g.timeout > 0 {
+		both := &struct { // in one piece
+			loadContext
+			limit
+		}{limit: limit{deadline: time.Now().Add(g.timeout), err: g.expired, timer: time.AfterFunc(g.timeout, c.late)}}
+		c.ctx = &both.loadContext
+		c.ctx.limit = &both.limit
+	} else {
+		c.ctx = new(loadContext)
+	}
+	c.ctx.values = ctx
 	s.add(c, displaced)
 	return c
 }
 
 // run is the goroutine of a load.
-func (g *Group[K, V]) run(c *call[K, V], fn func(context.Context) (V, error)) {
+func (c *call[K, V]) run() {
 	var (
 		v   V
 		err = ErrGoexit // unless fn returns or panics
@@ -116,16 +129,16 @@ func (g *Group[K, V]) run(c *call[K, V], fn func(context.Context) (V, error)) {
 		if value != nil {
 			err = newPanicError(value)
 		}
-		g.end(c, v, err, value != nil)
+		c.group.end(c, v, err, value != nil)
 	}()
-	v, err = fn(c.ctx)
+	v, err = c.fn(c.ctx)
 }
 
 // end takes a load that has returned out of the table and gives the waiters its answer.
 func (g *Group[K, V]) end(c *call[K, V], v V, err error, panicked bool) {
-	timedOut := false
+	timedOut, timerRuns := false, false
 	if l := c.ctx.limit; l != nil {
-		l.timer.Stop()
+		timerRuns = !l.timer.Stop()
 		if !panicked {
 			err, timedOut = l.judge(err)
 		}
@@ -134,8 +147,11 @@ func (g *Group[K, V]) end(c *call[K, V], v V, err error, panicked bool) {
 	s.mu.Lock()
 	s.remove(c)
 	unheard := c.settled || c.waiters == 0
-	late := c.settled
+	late, kept := c.settled, c.kept
+	own := c.done == nil // its leader runs it, and nobody has joined
 	if !late {
+		c.known = c.known || timerRuns
+		// From here on its leader may give the call away: it is looked at no more, but if nobody waits.
 		c.settle(v, err, panicked)
 		if timedOut {
 			s.counts[wordTimeouts]++
@@ -144,13 +160,13 @@ func (g *Group[K, V]) end(c *call[K, V], v V, err error, panicked bool) {
 	if panicked {
 		s.counts[wordPanics]++
 	}
-	if unheard && (panicked || err != nil && c.kept && !late) {
+	if unheard && (panicked || err != nil && kept && !late) {
 		s.counts[wordUnheard]++
 		s.mu.Unlock()
 		g.tell(c, err, panicked, timedOut) // before the load stops to count as running, so that nothing is logged after Close
 		s.mu.Lock()
 	}
-	if c.done == nil {
+	if own {
 		s.recycle(c)
 	}
 	drained := s.done()
@@ -174,8 +190,10 @@ func (g *Group[K, V]) tell(c *call[K, V], err error, panicked, timedOut bool) {
 	g.log.Warn(c.ctx.values, cause, err)
 }
 
-// expire gives a load up at the group's Timeout, whether its function returns or not.
-func (g *Group[K, V]) expire(c *call[K, V]) {
+// expire gives a load up at the group's Timeout, whether its function returns or not. It is called by the timer, and the
+// call is not used again unless that was stopped before.
+func (c *call[K, V]) expire() {
+	g := c.group
 	s := g.table.at(c.hash)
 	s.mu.Lock()
 	if c.settled {
@@ -184,6 +202,7 @@ func (g *Group[K, V]) expire(c *call[K, V]) {
 	}
 	var none V
 	s.stray(c)
+	c.known = true
 	c.settle(none, c.ctx.limit.err, false)
 	s.counts[wordTimeouts]++
 	unheard := c.waiters == 0 && c.kept
@@ -218,10 +237,20 @@ func (g *Group[K, V]) wait(ctx context.Context, quit <-chan struct{}, c *call[K,
 			}
 		}
 	}
-	if leader && c.panicked {
-		panic(c.err)
+	v, err = c.val, c.err
+	if !leader {
+		return v, err
 	}
-	return c.val, c.err
+	if c.panicked {
+		panic(err)
+	}
+	if !c.known {
+		s := g.table.at(c.hash)
+		s.mu.Lock()
+		s.recycle(c)
+		s.mu.Unlock()
+	}
+	return v, err
 }
 
 // leave takes a waiter away, unless its answer is there. The last to leave a load that does not outlive its waiters

@@ -116,6 +116,81 @@ func TestALoadThatFailsAtItsDeadlineHasTimedOutThoughItIsQuicker(t *testing.T) {
 	}
 }
 
+// Whoever looks at a call that is used again sees another load's answer: its followers, a timer that is on its way, its
+// goroutine while it is out of the table.
+func TestACallIsUsedAgainOnlyWhenNobodyElseKnowsIt(t *testing.T) {
+	sleeps := func(d time.Duration) func(context.Context) (int, error) {
+		return func(context.Context) (int, error) { time.Sleep(d); return 1, nil }
+	}
+	for _, tt := range []struct {
+		name    string
+		options Options
+		takes   time.Duration
+		joined  bool
+		leaves  time.Duration
+		again   bool
+	}{
+		{name: "alone", takes: time.Second, again: true},
+		{name: "alone, with a Timeout", options: Options{Timeout: time.Minute}, takes: time.Second, again: true},
+		{name: "joined", takes: time.Second, joined: true},
+		{name: "joined, with a Timeout", options: Options{Timeout: time.Minute}, takes: time.Second, joined: true},
+		{name: "timed out", options: Options{Timeout: time.Second}, takes: time.Minute},
+		{name: "left", takes: time.Minute, leaves: time.Second},
+		{name: "left and detached", options: Options{Detached: true}, takes: time.Second, leaves: time.Millisecond},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g, err := New[string, int](tt.options)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if tt.leaves > 0 {
+					time.AfterFunc(tt.leaves, cancel)
+				}
+				leader := make(chan struct{})
+				go func() {
+					defer close(leader)
+					_, _ = g.Do(ctx, "k", sleeps(tt.takes))
+				}()
+				synctest.Wait()
+				if tt.joined {
+					_, _ = g.Do(t.Context(), "k", nil)
+				}
+				<-leader
+				synctest.Wait()
+				s := g.table.at(g.table.hash("k"))
+				s.mu.Lock()
+				if again := s.spare != nil; again != tt.again {
+					t.Errorf("the call is used again: %v, want %v", again, tt.again)
+				}
+				s.mu.Unlock()
+				if err := g.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// A timer that could not be stopped looks at its call later, though the load has ended in time.
+func TestACallIsNotUsedAgainWhileItsTimerIsOnItsWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, err := New[string, int](Options{Timeout: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = g.Do(t.Context(), "k", func(ctx context.Context) (int, error) {
+			ctx.(*loadContext).limit.timer.Stop() // end finds it stopped, as one whose function has begun
+			return 1, nil
+		})
+		if s := g.table.at(g.table.hash("k")); err != nil || s.spare != nil {
+			t.Errorf("err = %v, the call is used again: %v", err, s.spare != nil)
+		}
+	})
+}
+
 // What the table does not list any more, it does not hold: the calls of an idle group are collected.
 func TestTheTableForgetsLoadsThatHaveEndedThoughItHasGrown(t *testing.T) {
 	g, err := New[int, int](Options{})

@@ -38,7 +38,7 @@ type shard[K comparable, V any] struct {
 	strays  *call[K, V]   // loads that run on without their key
 	running int64         // loads that have not returned, wherever they are
 	first   [firstBuckets]*call[K, V]
-	spare   *call[K, V] // for the next load that its leader runs
+	spare   *call[K, V] // for the next load
 	counts  [words]int64
 }
 
@@ -113,7 +113,7 @@ func (s *shard[K, V]) recycled() *call[K, V] {
 
 // recycle keeps a call that nobody else knows.
 func (s *shard[K, V]) recycle(c *call[K, V]) {
-	*c = call[K, V]{}
+	*c = call[K, V]{start: c.start, late: c.late}
 	s.spare = c
 }
 
