@@ -200,8 +200,12 @@ func (b *Breaker) admitLocked(ctx context.Context, now int64) (ticket uint64, ma
 	ticket = ticketOf(word, serial)
 	told := false
 	defer func() {
-		if !told && serial != 0 { // the listener panicked or exited the goroutine: this probe is not going out
+		switch { // the listener panicked or exited the goroutine: this call is not going out
+		case told:
+		case serial != 0:
 			b.endProbe(&Permit{b: b, ctx: ctx, ticket: ticket}, ignored)
+		case mark != 0:
+			b.flights().end(mark, tagOf(ticket))
 		}
 	}()
 	b.leave(ctx)

@@ -148,7 +148,11 @@ func (p *Permit) countTimed(o outcome) {
 	if b.flights().due(now) {
 		b.mu.Lock()
 		b.settle(now)
-		b.leave(p.ctx)
+		b.mu.Unlock()
+		defer func() { // last, for a listener may panic
+			b.mu.Lock()
+			b.leave(p.ctx)
+		}()
 	}
 	out, over := b.flights().end(mark, tag)
 	switch {
@@ -166,7 +170,7 @@ func (p *Permit) countTimed(o outcome) {
 			p.setPhase(spent)
 			b.tally.late.Add(1)
 		}
-	case over:
+	case over || !p.current(): // a tag comes again after many generations
 		p.setPhase(spent)
 		b.mu.Lock()
 		if !b.flights().counted(mark, tag) {

@@ -132,10 +132,14 @@ func (w *window) amend(now int64, tag uint64, from outcome) (landed, suspect boo
 
 // due reports whether the breaker has to open at now, and by what ratios.
 func (w *window) due(l *limits, now int64, tag uint64) (r ratios, due bool) {
+	var epoch int64
+	if w.counting() == nil {
+		epoch = w.time.at(now) // before the sum: if the window turns meanwhile, that is not settled
+	}
 	c := w.census(now, tag)
 	due = l.exceeded(c)
 	if !due && w.counting() == nil && c.calls >= l.minCalls {
-		w.time.settled.Store(settledKey(w.time.epoch.Load(), tag))
+		w.time.settled.Store(settledKey(epoch, tag))
 	}
 	if l.row != 0 && w.more.row.length(tag) >= l.row {
 		due = true
