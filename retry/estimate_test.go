@@ -23,7 +23,7 @@ func TestWhatWasNotMadeOrCutShortIsNoTypicalAttempt(t *testing.T) {
 		"refused":   func(context.Context, func()) error { return errors.Join(errDown, refusal{}) },
 		"cancelled": func(ctx context.Context, leave func()) error { leave(); return context.Cause(ctx) },
 	} {
-		for verb, call := range map[string]func(context.Context, *retry.Policy, func(context.Context) error) error{"Do": do, "Hedge": hedge, "Run": run} {
+		for verb, call := range map[string]func(context.Context, *retry.Policy, func(context.Context) error) error{"Do": do, "Hedge": hedge, "Run": looped} {
 			t.Run(name+"/"+verb, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					p := newPolicy(t, retry.Options{Backoff: instant, Budget: retry.NoBudget})
@@ -77,13 +77,4 @@ func TestAnAttemptThatLostTellsNothing(t *testing.T) {
 			t.Errorf("got %v; a typical attempt takes %v, want 100ms", err, got)
 		}
 	})
-}
-
-// run makes a call as a loop.
-func run(ctx context.Context, p *retry.Policy, work func(context.Context) error) error {
-	r := p.Start(ctx)
-	for ctx := range r.Attempts() {
-		r.Done(work(ctx))
-	}
-	return r.Err()
 }
