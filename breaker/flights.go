@@ -172,6 +172,9 @@ func (b *Breaker) countHung(word uint64, now int64) bool {
 		}
 		b.tally.addHung(at, tag, hung)
 		if r, due := b.tally.due(b.set.limits, at, tag); due && modeOf(word) != ForcedClosed {
+			if word&rampFlag != 0 && at >= b.until.Load() {
+				b.endRamp(word) // before that
+			}
 			b.move(Open, at, r)
 			return true
 		}

@@ -84,9 +84,16 @@ func TestABreakerDoesWhatTheModelDoes(t *testing.T) {
 			OpenFor:      rapid.SampledFrom([]time.Duration{time.Millisecond, 300 * time.Millisecond, 3 * time.Second}).Draw(rt, "openFor"),
 			ProbeTimeout: rapid.SampledFrom([]time.Duration{time.Millisecond, 200 * time.Millisecond, 5 * time.Second}).Draw(rt, "probeTimeout"),
 			Ramp:         rapid.SampledFrom([]time.Duration{0, 7 * time.Millisecond, time.Second, 10 * time.Second}).Draw(rt, "ramp"),
-			Mode:         breaker.Mode(rapid.IntRange(0, int(breaker.RetriesOnly)).Draw(rt, "mode")),
+			SlowCall:     rapid.SampledFrom([]time.Duration{0, time.Millisecond, 350 * time.Millisecond, 3 * time.Second}).Draw(rt, "slowCall"),
+
+			ConsecutiveFailures: rapid.SampledFrom([]int{0, 0, 1, 4}).Draw(rt, "row"),
+
+			Mode: breaker.Mode(rapid.IntRange(0, int(breaker.RetriesOnly)).Draw(rt, "mode")),
 		}
 		o.MaxOpenFor = o.OpenFor * time.Duration(rapid.SampledFrom([]int{1, 1, 5}).Draw(rt, "maxOpenFor"))
+		if o.SlowCall != 0 {
+			o.SlowRatio = rapid.SampledFrom([]float64{0.2, 0.5, 1}).Draw(rt, "slowRatio")
+		}
 		chats := rapid.Bool().Draw(rt, "chats")
 		// Short runs reach little.
 		made := rapid.SliceOfN(rapid.Uint16(), 500, 2500).Draw(rt, "steps")
@@ -102,6 +109,11 @@ func TestABreakerDoesWhatTheModelDoes(t *testing.T) {
 		rapid.Check(t, check)
 	}
 	t.Logf("%d steps", steps)
+	for _, what := range []string{"hung", "hung until the breaker had opened", "opened by a row", "opened by slow calls"} {
+		if reached[what] == 0 {
+			t.Errorf("no call %s", what)
+		}
+	}
 	for _, state := range []breaker.State{breaker.Closed, breaker.Open, breaker.HalfOpen} {
 		for _, o := range []outcome{success, failure, deadline, panics, exits, ignored, cancelled, "late"} {
 			if key := fmt.Sprint(o, " of a call begun ", state); reached[key] == 0 {
@@ -130,6 +142,9 @@ func (r *machine) run(o breaker.Options, chats bool) {
 	})
 	for len(r.steps) > 0 && r.fault == "" {
 		r.step(0)
+	}
+	for what, n := range r.m.reached {
+		r.reached[what] += n
 	}
 	for _, c := range r.calls {
 		r.finish(c, success)
@@ -166,7 +181,8 @@ func (r *machine) step(depth int) {
 	case "sleep":
 		sleeps := []time.Duration{
 			1, time.Millisecond, time.Millisecond, 99 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond,
-			999 * time.Millisecond, time.Second, r.m.o.OpenFor - 1, r.m.o.OpenFor, r.m.o.ProbeTimeout, r.m.o.Ramp / 3, r.m.o.Ramp, time.Minute,
+			999 * time.Millisecond, time.Second, r.m.o.OpenFor - 1, r.m.o.OpenFor, r.m.o.ProbeTimeout, r.m.o.Ramp / 3, r.m.o.Ramp, r.m.o.SlowCall, r.m.o.SlowCall / 4,
+			max(r.m.o.SlowCall*5/4-1, 0), time.Minute,
 		}
 		d := sleeps[n%len(sleeps)]
 		time.Sleep(d)
@@ -338,7 +354,12 @@ func (r *machine) do(depth, n int) {
 // guarded calls fn, on a goroutine of its own if that may be exited, and stops panics.
 func guarded(exits bool, fn func() error) (err error) {
 	if !exits {
-		defer func() { _ = recover() }()
+		defer func() {
+			// A panic of the breaker itself goes on: it may have left a lock behind, and the next call would hang.
+			if p := recover(); p != nil && p != error(errDown) {
+				panic(p)
+			}
+		}()
 		return fn()
 	}
 	var wg sync.WaitGroup
@@ -367,7 +388,7 @@ func (r *machine) compare(after string) {
 		if r.fault != "" {
 			return
 		}
-		seen := modelChange{t.From, t.To, t.Mode, t.At.Sub(r.began), t.OpenFor, t.FailureRatio}
+		seen := modelChange{t.From, t.To, t.Mode, t.At.Sub(r.began), t.OpenFor, modelRatios{t.FailureRatio, t.SlowRatio}}
 		if want := r.m.made[first+i]; seen != want || t.Generation != uint64(first+i+1) {
 			r.fault = fmt.Sprintf("after step %d, %s: told of %+v as generation %d, want %+v", r.made, after, seen, t.Generation, want)
 		}

@@ -20,12 +20,15 @@ type model struct {
 	state      breaker.State
 	generation uint64
 	calls      []modelCall // counted in this closed generation
+	row        int         // failures since the latest success
+	flying     []*modelPermit
+	lastClosed uint64 // the latest closed generation that is over, plus one
 	until      time.Duration
 	openings   int
 	ramp       time.Duration // when it ends, or 0
 	credit     int
 	probes     []modelProbe // that are out, in the order of their deadlines
-	ok, failed int          // of the probes
+	results    []modelCall  // of the probes
 	total      breaker.Stats
 
 	made    []modelChange
@@ -33,11 +36,12 @@ type model struct {
 	telling bool
 	drawn   func(generation uint64) time.Duration // what the breaker drew for an opening
 	fault   string
+	reached map[string]int
 }
 
 type modelCall struct {
-	at     time.Duration
-	failed bool
+	at           time.Duration
+	failed, slow bool
 }
 
 type modelProbe struct {
@@ -50,8 +54,10 @@ type modelChange struct {
 	mode     breaker.Mode
 	at       time.Duration
 	openFor  time.Duration
-	ratio    float64
+	ratios   modelRatios
 }
+
+type modelRatios struct{ failure, slow float64 }
 
 // modelPermit is what the model remembers of a permit.
 type modelPermit struct {
@@ -59,6 +65,9 @@ type modelPermit struct {
 	probe      bool
 	phase      int // out, succeeded, over
 	retry      bool
+	began      time.Duration
+	hung       bool // it was counted while it hung
+	slow       bool // as which it was counted
 }
 
 const (
@@ -68,7 +77,7 @@ const (
 )
 
 func newModel(o breaker.Options, chats bool, drawn func(uint64) time.Duration) *model {
-	m := &model{o: o, chats: chats, mode: o.Mode, drawn: drawn}
+	m := &model{o: o, chats: chats, mode: o.Mode, drawn: drawn, reached: make(map[string]int)}
 	if m.mode == breaker.ForcedOpen {
 		m.state = breaker.Open
 	}
@@ -76,11 +85,14 @@ func newModel(o breaker.Options, chats bool, drawn func(uint64) time.Duration) *
 }
 
 // move makes a transition.
-func (m *model) move(to breaker.State, at time.Duration, ratio float64) {
-	change := modelChange{from: m.state, to: to, mode: m.mode, at: at, ratio: ratio}
+func (m *model) move(to breaker.State, at time.Duration, r modelRatios) {
+	change := modelChange{from: m.state, to: to, mode: m.mode, at: at, ratios: r}
+	if m.state == breaker.Closed {
+		m.lastClosed = m.generation + 1
+	}
 	m.state = to
 	m.generation++
-	m.calls, m.probes, m.ok, m.failed, m.ramp = nil, nil, 0, 0, 0
+	m.calls, m.row, m.flying, m.probes, m.results, m.ramp = nil, 0, nil, nil, nil, 0
 	switch {
 	case to == breaker.Closed && (m.o.Ramp == 0 || m.mode == breaker.ForcedClosed):
 		m.openings = 0
@@ -108,11 +120,13 @@ func (m *model) settle() {
 	for {
 		switch {
 		case m.state == breaker.Open && m.mode != breaker.ForcedOpen && m.now >= m.until:
-			m.move(breaker.HalfOpen, m.until, 0)
+			m.move(breaker.HalfOpen, m.until, modelRatios{})
 		case m.state == breaker.HalfOpen && len(m.probes) > 0 && m.now >= m.probes[0].deadline:
-			at := m.probes[0].deadline
+			p := m.probes[0]
 			m.probes = m.probes[1:]
-			m.result(false, at)
+			m.result(p.permit, true, p.deadline)
+		case m.nextHung() <= m.now && (m.ramp == 0 || m.nextHung() < m.ramp):
+			m.countHung(m.nextHung())
 		case m.ramp != 0 && m.now >= m.ramp:
 			m.ramp, m.openings = 0, 0
 		default:
@@ -144,46 +158,83 @@ func (m *model) setMode(mode breaker.Mode) {
 	switch {
 	case mode == was:
 	case mode == breaker.ForcedOpen && m.state != breaker.Open:
-		m.move(breaker.Open, m.now, 0)
+		m.move(breaker.Open, m.now, modelRatios{})
 	case mode == breaker.ForcedClosed && m.state != breaker.Closed, was == breaker.ForcedOpen:
-		m.move(breaker.Closed, m.now, 0)
+		m.move(breaker.Closed, m.now, modelRatios{})
 	case mode == breaker.ForcedClosed:
 		m.ramp, m.openings = 0, 0
 	}
 	m.tell()
 }
 
-// result is that of a probe.
-func (m *model) result(ok bool, at time.Duration) {
-	if ok {
-		m.ok++
-		m.total.Successes++
-	} else {
-		m.failed++
-		m.total.Failures++
+// isSlow reports whether a call that ends is.
+func (m *model) isSlow(p *modelPermit, at time.Duration) bool {
+	return m.o.SlowCall > 0 && at-p.began >= m.o.SlowCall
+}
+
+// add adds to the totals.
+func (m *model) add(failed, slow bool, n int64) {
+	switch {
+	case slow:
+		m.total.Slow += n
+	case failed:
+		m.total.Failures += n
+	default:
+		m.total.Successes += n
 	}
+}
+
+// result is that of a probe.
+func (m *model) result(p *modelPermit, failed bool, at time.Duration) {
+	p.slow = m.isSlow(p, at)
+	m.add(failed, p.slow, 1)
+	m.results = append(m.results, modelCall{at, failed, p.slow})
 	m.decide(at)
 }
 
 func (m *model) decide(at time.Duration) {
-	if float64(m.failed)/float64(m.o.Probes) >= m.o.FailureRatio {
-		m.move(breaker.Open, at, float64(m.failed)/float64(m.ok+m.failed))
-	} else if m.ok+m.failed == m.o.Probes {
-		m.move(breaker.Closed, at, float64(m.failed)/float64(m.o.Probes))
+	failed, slow := tallied(m.results)
+	if m.exceeds(failed, slow, m.o.Probes) {
+		m.move(breaker.Open, at, ratiosOf(m.results))
+	} else if len(m.results) == m.o.Probes {
+		m.move(breaker.Closed, at, ratiosOf(m.results))
 	}
 }
 
-func (m *model) count(failed bool) {
-	m.calls = append(m.calls, modelCall{m.now, failed})
-	m.judge()
+// exceeds reports whether one of the ratios is reached.
+func (m *model) exceeds(failed, slow, calls int) bool {
+	n := float64(max(calls, 1))
+	return failed > 0 && float64(failed)/n >= m.o.FailureRatio || slow > 0 && float64(slow)/n >= m.o.SlowRatio
 }
 
-func (m *model) judge() {
-	calls, failures := m.window()
-	ratio := float64(failures) / float64(max(calls, 1))
-	if calls >= m.o.MinCalls && failures > 0 && ratio >= m.o.FailureRatio && m.mode != breaker.ForcedClosed {
-		m.move(breaker.Open, m.now, ratio)
+func (m *model) count(failed, slow bool) {
+	m.add(failed, slow, 1)
+	m.calls = append(m.calls, modelCall{m.now, failed, slow})
+	m.noteRow(failed)
+	m.judge(m.now)
+}
+
+func (m *model) noteRow(failed bool) {
+	if m.row++; !failed {
+		m.row = 0
 	}
+}
+
+func (m *model) judge(at time.Duration) {
+	calls := m.window(at)
+	failed, slow := tallied(calls)
+	byRatio := len(calls) >= m.o.MinCalls && m.exceeds(failed, slow, len(calls))
+	byRow := m.o.ConsecutiveFailures > 0 && m.row >= m.o.ConsecutiveFailures
+	if m.mode == breaker.ForcedClosed || !byRatio && !byRow {
+		return
+	}
+	if byRow && !byRatio {
+		m.reached["opened by a row"]++
+	}
+	if byRatio && float64(failed)/float64(len(calls)) < m.o.FailureRatio {
+		m.reached["opened by slow calls"]++
+	}
+	m.move(breaker.Open, at, ratiosOf(calls))
 }
 
 // share is how many of 1024 calls a ramp lets through.
@@ -195,7 +246,7 @@ func (m *model) share() int {
 // allow returns nil for a refusal.
 func (m *model) allow(retry bool) *modelPermit {
 	m.settle()
-	p := &modelPermit{generation: m.generation, retry: retry}
+	p := &modelPermit{generation: m.generation, retry: retry, began: m.now}
 	admitted := false
 	switch {
 	case m.state == breaker.Closed && m.ramp == 0:
@@ -210,6 +261,9 @@ func (m *model) allow(retry bool) *modelPermit {
 	}
 	switch {
 	case admitted:
+		if m.state == breaker.Closed {
+			m.flying = append(m.flying, p)
+		}
 	case m.mode == breaker.Observe, m.mode == breaker.RetriesOnly && !retry:
 		m.total.Spared++
 		p.phase = over
@@ -228,30 +282,37 @@ func (m *model) done(p *modelPermit, o outcome) {
 	m.settle()
 	p.phase = over
 	place := slices.IndexFunc(m.probes, func(o modelProbe) bool { return o.permit == p })
+	m.flying = slices.DeleteFunc(m.flying, func(o *modelPermit) bool { return o == p })
 	switch {
+	case p.hung && p.generation+1 == m.lastClosed && p.generation != m.generation:
+		m.reached["hung until the breaker had opened"]++
 	case p.generation != m.generation || p.probe && place < 0:
 		m.total.Late++
-		m.tell()
-		return
-	case p.probe:
-		m.probes = slices.Delete(m.probes, place, place+1)
+	default:
+		if o == success {
+			p.phase = succeeded
+		}
+		if p.probe {
+			m.probes = slices.Delete(m.probes, place, place+1)
+		}
+		m.end(p, o)
 	}
+	m.tell()
+}
+
+// end counts a call of this generation.
+func (m *model) end(p *modelPermit, o outcome) {
 	switch {
+	case p.hung:
+		m.endHung(o)
 	case o == ignored:
 		m.total.Ignored++
 	case p.probe:
-		m.result(o == success, m.now)
-	case o == success:
-		m.total.Successes++
-		m.count(false)
+		m.result(p, o != success, m.now)
 	default:
-		m.total.Failures++
-		m.count(true)
+		p.slow = m.isSlow(p, m.now)
+		m.count(o != success, p.slow)
 	}
-	if o == success {
-		p.phase = succeeded
-	}
-	m.tell()
 }
 
 func (m *model) amend(p *modelPermit) {
@@ -260,18 +321,19 @@ func (m *model) amend(p *modelPermit) {
 	}
 	m.settle()
 	p.phase = over
-	if p.generation != m.generation {
-		return
-	}
-	m.total.Successes--
-	m.total.Failures++
-	if p.probe {
-		m.ok--
-		m.failed++
+	switch {
+	case p.generation != m.generation:
+	case p.probe:
+		m.add(false, p.slow, -1)
+		m.add(true, p.slow, 1)
+		place := slices.IndexFunc(m.results, func(c modelCall) bool { return !c.failed && c.slow == p.slow })
+		m.results[place].failed = true
 		m.decide(m.now)
-	} else {
-		m.amendCall()
-		m.judge()
+	default:
+		m.add(false, p.slow, -1)
+		m.add(true, p.slow, 1)
+		m.amendCall(p.slow)
+		m.judge(m.now)
 	}
 	m.tell()
 }
@@ -281,10 +343,10 @@ func (m *model) stats() breaker.Stats {
 	m.tell()
 	s := m.total
 	s.State, s.Mode = m.state, m.mode
+	var calls []modelCall
 	switch m.state {
 	case breaker.Closed:
-		calls, failures := m.window()
-		s.WindowCalls, s.WindowFailures = int64(calls), int64(failures)
+		calls = m.window(m.now)
 		s.Share = 1
 		if m.ramp != 0 {
 			s.Share = float64(m.share()) / 1024
@@ -294,48 +356,11 @@ func (m *model) stats() breaker.Stats {
 			s.RetryAfter = m.until - m.now
 		}
 	case breaker.HalfOpen:
-		s.WindowCalls, s.WindowFailures = int64(m.ok+m.failed), int64(m.failed)
+		calls = m.results
 		s.Probing = len(m.probes)
 	}
-	if s.WindowCalls > 0 {
-		s.FailureRatio = float64(s.WindowFailures) / float64(s.WindowCalls)
-	}
+	failed, slow := tallied(calls)
+	s.WindowCalls, s.WindowFailures, s.WindowSlow = int64(len(calls)), int64(failed), int64(slow)
+	s.FailureRatio, s.SlowRatio = ratiosOf(calls).failure, ratiosOf(calls).slow
 	return s
-}
-
-// window returns what is in the window, and forgets what has left it.
-func (m *model) window() (calls, failures int) {
-	span := modelWindow / 10
-	first := slices.IndexFunc(m.calls, func(c modelCall) bool { return int64(c.at/span) > int64(m.now/span)-10 })
-	if first < 0 {
-		first = len(m.calls)
-	}
-	if m.byCalls() {
-		first = max(len(m.calls)-modelCalls, 0)
-	}
-	m.calls = m.calls[first:]
-	for _, c := range m.calls {
-		if c.failed {
-			failures++
-		}
-	}
-	return len(m.calls), failures
-}
-
-func (m *model) byCalls() bool { return m.o.Window == breaker.LastCalls(modelCalls) }
-
-// amendCall turns a success into a failure, which counts now.
-func (m *model) amendCall() {
-	m.window()
-	for i, c := range slices.Backward(m.calls) {
-		if !c.failed && m.byCalls() {
-			m.calls[i].failed = true // where it stands
-			return
-		}
-		if !c.failed {
-			m.calls = slices.Delete(m.calls, i, i+1)
-			break
-		}
-	}
-	m.calls = append(m.calls, modelCall{m.now, true})
 }

@@ -74,10 +74,15 @@ func (p *Permit) Amend(err error) {
 		p.b.amendProbe(p)
 		return
 	}
+	now := p.b.set.clock.Now()
+	if f := p.b.flights(); f != nil && f.due(now) { // what hung before comes first
+		p.b.mu.Lock()
+		p.b.settle(now)
+		p.b.leave(p.ctx)
+	}
 	if !p.current() {
 		return
 	}
-	now := p.b.set.clock.Now()
 	if _, suspect := p.b.tally.amend(now, tagOf(p.ticket), p.counted()); suspect {
 		p.b.judge(p, now)
 	}
