@@ -76,7 +76,7 @@ func (e *ClosedError) Refused() bool { return true }
 // RetryAfter returns 0: a closed pool stays closed.
 func (e *ClosedError) RetryAfter() time.Duration { return 0 }
 
-// PanicError is returned by [Future.Wait] when the task panicked.
+// PanicError is returned by [Future.Wait] when the task panicked, and raised by [Map], [ForEach] and [MapSeq].
 type PanicError struct {
 	// Value is what the task panicked with.
 	Value any
@@ -84,8 +84,10 @@ type PanicError struct {
 	Stack []byte
 }
 
-// Error tells the value of the panic, without the stack.
-func (e *PanicError) Error() string { return fmt.Sprintf("joist/pool: the task panicked: %v", e.Value) }
+// Error tells the value of the panic and, on the lines that follow, the stack, so that a crash shows where it began.
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("joist/pool: the task panicked: %v\n\n%s", e.Value, e.Stack)
+}
 
 // Unwrap returns Value if it is an error, else nil.
 func (e *PanicError) Unwrap() error {

@@ -70,12 +70,12 @@ func ExamplePanicError() {
 	}
 	_, err = f.Wait(context.Background())
 	if broke, ok := errors.AsType[*pool.PanicError](err); ok {
-		fmt.Println(broke)
+		fmt.Println(broke.Value)
 		fmt.Println("with a stack:", len(broke.Stack) > 0)
 	}
 	fmt.Println(p.Close(context.Background()))
 	// Output:
-	// joist/pool: the task panicked: no such template
+	// no such template
 	// with a stack: true
 	// <nil>
 }

@@ -56,10 +56,10 @@ func (p *Pool) noRoom(ctx context.Context, t task, s *seat, policy WhenFull, l *
 		p.forget(l)
 		p.here++
 		p.mu.Unlock()
-		if policy == lend {
-			go p.runHere(t)
-		} else {
+		if policy == CallerRuns {
 			p.runHere(t)
+		} else {
+			p.runBeside(t)
 		}
 		return nil
 	case Reject:

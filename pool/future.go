@@ -44,10 +44,6 @@ const (
 // returns when fn has. It allocates the Future, and the first Wait that has to wait one channel; a context is made only if
 // fn asks for its Done.
 func Submit[V any](ctx context.Context, p *Pool, fn func(context.Context) (V, error)) (*Future[V], error) {
-	return submit(ctx, p, fn, p.policy)
-}
-
-func submit[V any](ctx context.Context, p *Pool, fn func(context.Context) (V, error), policy WhenFull) (*Future[V], error) {
 	if fn == nil {
 		return nil, ErrNilTask
 	}
@@ -55,11 +51,15 @@ func submit[V any](ctx context.Context, p *Pool, fn func(context.Context) (V, er
 		p.count(wordCancelled)
 		return nil, err
 	}
-	f := &Future[V]{fn: fn, ctx: joined{caller: ctx, pool: p}}
-	if err := p.add(ctx, f, &f.place, policy); err != nil {
+	f := newFuture(ctx, p, fn)
+	if err := p.add(ctx, f, &f.place, p.policy); err != nil {
 		return nil, err
 	}
 	return f, nil
+}
+
+func newFuture[V any](ctx context.Context, p *Pool, fn func(context.Context) (V, error)) *Future[V] {
+	return &Future[V]{fn: fn, ctx: joined{caller: ctx, pool: p}}
 }
 
 // Wait returns the result of the task: what its function returned, with its value and its error as they are.
@@ -217,5 +217,5 @@ func unseenPanic(l lostPanic) {
 		go l.onPanic(l.err.Value, l.err.Stack)
 		return
 	}
-	go panic(fmt.Sprintf("%v\n\nNobody waited for the task. It ran on:\n%s", l.err, l.err.Stack))
+	go panic(fmt.Sprintf("%v\nNobody waited for the task.", l.err))
 }

@@ -71,6 +71,16 @@ func (p *Pool) runHere(t task) {
 	returned = true
 }
 
+// runBeside runs a task in a goroutine of its own, and waits for it. It has been counted in here, and takes its panic.
+func (p *Pool) runBeside(t task) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.runHere(t)
+	}()
+	<-done
+}
+
 // withdraw takes the task of a seat out of the queue and returns it, or nil if it is there no more. With run, the caller
 // runs it, and it is counted in here.
 func (p *Pool) withdraw(s *seat, run bool) task {

@@ -58,7 +58,7 @@ func TestTheTextsOfErrorsTellPoolAndCause(t *testing.T) {
 		`joist/pool: "thumbs" is full: 2 workers, queue of 3`:                                                 &pool.FullError{Name: "thumbs", Workers: 2, Queue: 3},
 		`joist/pool: "thumbs" is full: 2 workers, queue of 3: boom`:                                           &pool.FullError{Name: "thumbs", Workers: 2, Queue: 3, Cause: errText("boom")},
 		`joist/pool: "thumbs" is closed`:                                                                      &pool.ClosedError{Name: "thumbs"},
-		`joist/pool: the task panicked: boom`:                                                                 &pool.PanicError{Value: "boom"},
+		"joist/pool: the task panicked: boom\n\nthe stack":                                                    &pool.PanicError{Value: "boom", Stack: []byte("the stack")},
 		`joist/pool: "thumbs" is closed, but Close's context ended first: 2 tasks not run, 1 cancelled: boom`: &pool.CloseError{Name: "thumbs", Dropped: 2, Running: 1, Cause: errText("boom")},
 	} {
 		if got := err.Error(); got != want {

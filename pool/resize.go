@@ -78,3 +78,10 @@ func (p *Pool) shrink() {
 		w.roused <- false
 	}
 }
+
+// size returns how many workers there may be.
+func (p *Pool) size() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.limit
+}
