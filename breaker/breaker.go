@@ -14,23 +14,23 @@ import (
 // Breaker guards calls to one dependency. It is made with [New] and safe for concurrent use. It owns no goroutine and
 // no timer and needs no Close.
 //
-// The state is one word:
+// The state is one word, in the breaker's era:
 //
 //	bits 63–26  generation: the number of transitions so far
-//	bits 25–8   0; bits 25–2 of a permit's ticket are the serial of a probe
+//	bits 25–8   0
 //	bit 7       calls are timed: a breaker with SlowCall
 //	bit 6       calls that are out are counted: a breaker of a Keyed
 //	bit 5       ramping
 //	bits 4–2    mode
 //	bits 1–0    state
 //
-// It changes under mu only. A permit holds the generation that it was given in, and its outcome counts only while the
-// breaker is in the same. A normal, closed breaker has nothing in the lower bits, so its calls look at the word once to
+// It changes under mu only, with the era. A permit holds the era that it was given in, and its outcome counts only while
+// the breaker is in the same generation. A normal, closed breaker has nothing in the lower bits, so its calls look at the word once to
 // be let out and once to be counted, in the window of tally; they take no lock unless the window says that the breaker
 // is due to open. A refusal reads the word, refuseUntil, the clock and refusal, and a call during a ramp the word,
 // until, the clock and credit. Everything else takes mu, which is never held while code of the user runs.
 type Breaker struct {
-	word        atomic.Uint64
+	era         atomic.Pointer[era]
 	refuseUntil atomic.Int64              // no lock is needed to refuse before this clock reading
 	refusal     atomic.Pointer[OpenError] // of the latest state that refuses; set before refuseUntil
 	until       atomic.Int64              // end of an opening or of a ramp; changed under mu
@@ -40,7 +40,7 @@ type Breaker struct {
 	tally       *tally
 	notify      func(Transition)
 
-	mu    sync.Mutex // guards all below, and changes of word, refuseUntil, refusal and until
+	mu    sync.Mutex // guards all below, and changes of era, refuseUntil, refusal and until
 	trial *trial     // nil unless half-open, and until the first probe
 	news  *news      // nil when there are none
 }
@@ -67,6 +67,7 @@ func newBreaker(set *settings, mode Mode, notify func(Transition)) *Breaker {
 	b := &Breaker{set: set, tally: &tally{}, notify: notify}
 	now := set.clock.Now()
 	b.tally.init(set, now)
+	b.show(0)
 	b.enter(0, mode.forces(Closed), mode, now, ratios{})
 	return b
 }
@@ -78,15 +79,14 @@ func (b *Breaker) Do(ctx context.Context, fn func(context.Context) error) error 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	word := b.word.Load()
-	var mark int64
-	if word&plainMask != 0 {
+	era, ticket := b.era.Load(), uint64(calling)
+	if era.word&plainMask != 0 {
 		var err error
-		if word, mark, err = b.admit(ctx, word); err != nil {
+		if era, ticket, err = b.admit(ctx, era); err != nil {
 			return err
 		}
 	}
-	p := Permit{b: b, ctx: ctx, ticket: word | calling, mark: mark}
+	p := Permit{era: era, ctx: ctx, ticket: ticket}
 	defer p.abandon()
 	err := fn(ctx)
 	p.Done(err)
@@ -100,15 +100,14 @@ func DoValue[V any](ctx context.Context, b *Breaker, fn func(context.Context) (V
 	if err := ctx.Err(); err != nil {
 		return zero, err
 	}
-	word := b.word.Load()
-	var mark int64
-	if word&plainMask != 0 {
+	era, ticket := b.era.Load(), uint64(calling)
+	if era.word&plainMask != 0 {
 		var err error
-		if word, mark, err = b.admit(ctx, word); err != nil {
+		if era, ticket, err = b.admit(ctx, era); err != nil {
 			return zero, err
 		}
 	}
-	p := Permit{b: b, ctx: ctx, ticket: word | calling, mark: mark}
+	p := Permit{era: era, ctx: ctx, ticket: ticket}
 	defer p.abandon()
 	v, err := fn(ctx)
 	p.Done(err)
@@ -122,20 +121,19 @@ func (b *Breaker) Allow(ctx context.Context) (Permit, error) {
 	if err := ctx.Err(); err != nil {
 		return Permit{}, err
 	}
-	word := b.word.Load()
-	var mark int64
-	if word&plainMask != 0 {
+	era, ticket := b.era.Load(), uint64(calling)
+	if era.word&plainMask != 0 {
 		var err error
-		if word, mark, err = b.admit(ctx, word); err != nil {
+		if era, ticket, err = b.admit(ctx, era); err != nil {
 			return Permit{}, err
 		}
 	}
-	return Permit{b: b, ctx: ctx, ticket: word | calling, mark: mark}, nil
+	return Permit{era: era, ctx: ctx, ticket: ticket}, nil
 }
 
-// admit decides about a call that is not simply let out. It returns its ticket and mark, or refuses.
-func (b *Breaker) admit(ctx context.Context, word uint64) (ticket uint64, mark int64, err error) {
-	ticket, allowed := ticketOf(word, 0), true
+// admit decides about a call that is not simply let out. It returns what its permit holds, or refuses.
+func (b *Breaker) admit(ctx context.Context, in *era) (_ *era, ticket uint64, err error) {
+	word, mark, allowed := in.word, int64(0), true
 	if word&(stateMask|rampFlag|timedFlag) != 0 {
 		now := b.set.clock.Now()
 		look := false // with the lock
@@ -153,7 +151,7 @@ func (b *Breaker) admit(ctx context.Context, word uint64) (ticket uint64, mark i
 			look = mark == 0
 		}
 		if look {
-			ticket, mark, allowed = b.admitLocked(ctx, now)
+			in, mark, allowed = b.admitLocked(ctx, now)
 		}
 	}
 	switch {
@@ -161,12 +159,12 @@ func (b *Breaker) admit(ctx context.Context, word uint64) (ticket uint64, mark i
 		if b.set.keyed {
 			b.tally.out.Add(1)
 		}
-		return ticket, mark, nil
+		return in, ticketOf(mark), nil
 	case modeOf(word).spares(ctx):
 		b.turnedAway(ctx, wordSpared, "joist.breaker.spared")
-		return spent, 0, nil
+		return in, spent, nil
 	}
-	return 0, 0, b.turnedAway(ctx, wordRefused, "joist.breaker.refused")
+	return nil, 0, b.turnedAway(ctx, wordRefused, "joist.breaker.refused")
 }
 
 // turnedAway counts and tells that the breaker refused a call, or would have but for its mode. It returns the refusal.
@@ -179,15 +177,16 @@ func (b *Breaker) turnedAway(ctx context.Context, word int, event string) *OpenE
 	return refusal
 }
 
-// admitLocked makes the transitions that are due, and decides by the state that it finds then.
-func (b *Breaker) admitLocked(ctx context.Context, now int64) (ticket uint64, mark int64, allowed bool) {
+// admitLocked makes the transitions that are due, and decides by the state that it finds then. It returns the mark of the
+// permit, in which era.
+func (b *Breaker) admitLocked(ctx context.Context, now int64) (in *era, mark int64, allowed bool) {
 	b.mu.Lock()
 	if b.flights() != nil {
 		now = b.set.clock.Now() // its quarter must not pass while this call waits for the lock
 	}
 	b.settle(now)
-	word := b.word.Load()
-	var serial uint32
+	in = b.era.Load()
+	word := in.word
 	switch stateOf(word) {
 	case Closed:
 		allowed = word&rampFlag == 0 || b.inShare(now)
@@ -195,40 +194,39 @@ func (b *Breaker) admitLocked(ctx context.Context, now int64) (ticket uint64, ma
 			mark = b.flights().begin(now, tagOf(word))
 		}
 	case HalfOpen:
-		serial, allowed = b.takeProbe(now)
+		mark, allowed = b.takeProbe(now)
 	}
-	ticket = ticketOf(word, serial)
 	told := false
 	defer func() {
 		switch { // the listener panicked or exited the goroutine: this call is not going out
-		case told:
-		case serial != 0:
-			b.endProbe(&Permit{b: b, ctx: ctx, ticket: ticket}, ignored)
-		case mark != 0:
-			b.flights().end(mark, tagOf(ticket))
+		case told || mark == 0:
+		case stateOf(word) == HalfOpen:
+			b.endProbe(&Permit{era: in, ctx: ctx, ticket: ticketOf(mark)}, ignored)
+		default:
+			b.flights().end(mark, tagOf(word))
 		}
 	}()
 	b.leave(ctx)
 	told = true
-	return ticket, mark, allowed
+	return in, mark, allowed
 }
 
 // State returns the state now, without a call: a breaker whose opening ran out is half-open, and one whose probes hang
 // has reclaimed them. What a state means for a call depends on the mode, too: see [Mode]. A breaker that ramps is closed.
 func (b *Breaker) State() State {
-	if b.word.Load()&(stateMask|timedFlag) == 0 {
+	if b.word()&(stateMask|timedFlag) == 0 {
 		return Closed
 	}
 	b.mu.Lock()
 	b.settle(b.set.clock.Now())
-	state := stateOf(b.word.Load())
+	state := stateOf(b.word())
 	b.leave(context.Background())
 	return state
 }
 
 // peek is State and Mode without telling the listener, which learns from the next call.
 func (b *Breaker) peek() (State, Mode) {
-	word := b.word.Load()
+	word := b.word()
 	if word&(stateMask|timedFlag) == 0 {
 		return Closed, modeOf(word)
 	}
@@ -236,6 +234,6 @@ func (b *Breaker) peek() (State, Mode) {
 	defer b.mu.Unlock()
 	b.settle(b.set.clock.Now())
 	b.queue()
-	word = b.word.Load()
+	word = b.word()
 	return stateOf(word), modeOf(word)
 }

@@ -4,7 +4,7 @@ import "context"
 
 // PermitGeneration returns the generation that a permit was given in, and whether it is a probe's.
 func PermitGeneration(p *Permit) (generation uint64, probe bool) {
-	return p.ticket >> generationShift, p.serial() != 0
+	return p.era.word >> generationShift, p.probes() && p.mark() != 0
 }
 
 // DroppedTallies returns how many dropped breakers a Keyed still counts one by one.
@@ -21,4 +21,4 @@ func AdmitLocked(b *Breaker) bool {
 }
 
 // Plain reports whether a call is let out after one look at the state word.
-func Plain(b *Breaker) bool { return b.word.Load()&plainMask == 0 }
+func Plain(b *Breaker) bool { return b.word()&plainMask == 0 }

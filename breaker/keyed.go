@@ -150,7 +150,7 @@ func (k *Keyed[K]) vacate() int {
 
 // idle reports whether the breaker is closed, has no call out, and no mode of its own.
 func (b *Breaker) idle(mode Mode) bool {
-	word := b.word.Load()
+	word := b.word()
 	return stateOf(word) == Closed && modeOf(word) == mode && b.tally.out.Load() == 0
 }
 

@@ -60,7 +60,7 @@ func (m Mode) spares(ctx context.Context) bool {
 }
 
 // Mode returns the mode in force.
-func (b *Breaker) Mode() Mode { return modeOf(b.word.Load()) }
+func (b *Breaker) Mode() Mode { return modeOf(b.word()) }
 
 // SetMode changes the mode, from the next call on. It panics if m is none of the constants of this package.
 //
@@ -86,7 +86,7 @@ func (b *Breaker) setMode(wanted func() Mode) {
 	now := b.set.clock.Now()
 	b.mu.Lock()
 	b.settle(now)
-	word, m := b.word.Load(), wanted()
+	word, m := b.word(), wanted()
 	if was := modeOf(word); m != was {
 		state := stateOf(word)
 		to := m.forces(state)
@@ -99,7 +99,7 @@ func (b *Breaker) setMode(wanted func() Mode) {
 		case m == ForcedOpen || m == ForcedClosed: // the opening has no end now, the ramp is over
 			b.enter(word>>generationShift, to, m, now, ratios{})
 		default:
-			b.word.Store(word&^modeMask | uint64(m)<<modeShift)
+			b.show(word&^modeMask | uint64(m)<<modeShift)
 		}
 	}
 	b.leave(context.Background())

@@ -10,19 +10,18 @@ import "context"
 // each other. Those of the zero Permit do nothing.
 type Permit struct {
 	_      noCopy
-	b      *Breaker
+	era    *era
 	ctx    context.Context
 	ticket uint64
-	mark   int64 // when the call began, if the breaker has SlowCall and was closed; after Done, what Amend amends
 }
 
-// A ticket is the state word that the permit was given under, with the serial of a probe (0 for a call that a closed
-// breaker let out) and the permit's phase in the place of the state. So a Permit is five words, which Go passes
-// in registers.
+// A ticket is the permit's phase, in its two low bits, and above them a mark, which is 0 for most: the serial of a probe, or
+// when the call of a closed breaker with SlowCall began; after Done, what Amend amends. So a Permit is four words. One
+// more and Go would keep it in memory wherever it is handed on, which costs as much as all else that is done for a call
+// but reading the clock.
 const (
-	phaseMask  = 1<<stateBits - 1
-	serialBits = generationShift - stateBits
-	serialMask = 1<<serialBits - 1
+	phaseBits = 2
+	phaseMask = 1<<phaseBits - 1
 
 	unused    = 0 // the phases: of the zero Permit,
 	calling   = 1 // until Done,
@@ -30,12 +29,19 @@ const (
 	spent     = 3
 )
 
+// ticketOf returns the ticket of a call that is out.
+func ticketOf(mark int64) uint64 { return uint64(mark)<<phaseBits | calling }
+
 func (p *Permit) phase() uint64         { return p.ticket & phaseMask }
 func (p *Permit) setPhase(phase uint64) { p.ticket = p.ticket&^phaseMask | phase }
-func (p *Permit) serial() uint32        { return uint32(p.ticket >> stateBits & serialMask) }
+func (p *Permit) mark() int64           { return int64(p.ticket) >> phaseBits }
 
-// current reports whether the breaker is still in the generation that the permit was given in.
-func (p *Permit) current() bool { return (p.b.word.Load()^p.ticket)>>generationShift == 0 }
+// probes reports whether the permit is a probe's.
+func (p *Permit) probes() bool { return stateOf(p.era.word) == HalfOpen }
+
+// counted is the outcome that Amend is to amend; setCounted notes it where the mark is not needed any more.
+func (p *Permit) counted() outcome     { return outcome(p.mark()) }
+func (p *Permit) setCounted(o outcome) { p.ticket = uint64(o&slow)<<phaseBits | p.phase() }
 
 // noCopy makes go vet notice copies.
 type noCopy struct{}
@@ -51,14 +57,14 @@ func (p *Permit) Done(err error) {
 		return
 	}
 	if err != nil {
-		p.finish(p.b.set.classify(p.ctx, err))
+		p.finish(p.era.b.set.classify(p.ctx, err))
 		return
 	}
-	if p.ticket>>stateBits&serialMask != 0 || p.b.set.keyed {
+	if p.ticket != calling || p.era.word&keyedFlag != 0 {
 		p.finish(success)
 		return
 	}
-	p.setPhase(succeeded)
+	p.ticket = succeeded
 	p.count(success)
 }
 
@@ -66,25 +72,26 @@ func (p *Permit) Done(err error) {
 // off long after its header. If err is a failure, judged as Done does it, the success becomes a failure: the number of
 // calls stays. It does so once, and only while the breaker is in the state in which the call began.
 func (p *Permit) Amend(err error) {
-	if p.phase() != succeeded || err == nil || p.b.set.classify(p.ctx, err) != failure {
+	if p.phase() != succeeded || err == nil || p.era.b.set.classify(p.ctx, err) != failure {
 		return
 	}
 	p.setPhase(spent)
-	if p.serial() != 0 {
-		p.b.amendProbe(p)
+	b := p.era.b
+	if p.probes() {
+		b.amendProbe(p)
 		return
 	}
-	now := p.b.set.clock.Now()
-	if f := p.b.flights(); f != nil && f.due(now) { // what hung before comes first
-		p.b.mu.Lock()
-		p.b.settle(now)
-		p.b.leave(p.ctx)
+	now := b.set.clock.Now()
+	if f := b.flights(); f != nil && f.due(now) { // what hung before comes first
+		b.mu.Lock()
+		b.settle(now)
+		b.leave(p.ctx)
 	}
-	if !p.current() {
+	if !p.era.lasts() {
 		return
 	}
-	if _, suspect := p.b.tally.amend(now, tagOf(p.ticket), p.counted()); suspect {
-		p.b.judge(p, now)
+	if _, suspect := b.tally.amend(now, tagOf(p.era.word), p.counted()); suspect {
+		b.judge(p, now)
 	}
 }
 
@@ -96,21 +103,21 @@ func (p *Permit) abandon() {
 }
 
 func (p *Permit) finish(o outcome) {
-	b := p.b
+	b := p.era.b
 	if o == success {
 		p.setPhase(succeeded)
 	} else {
 		p.setPhase(spent)
 	}
-	if b.set.keyed {
+	if p.era.word&keyedFlag != 0 {
 		b.tally.out.Add(-1)
 	}
 	switch {
-	case p.serial() != 0:
+	case p.probes():
 		b.endProbe(p, o)
-	case o != ignored || p.mark != 0:
+	case o != ignored || p.mark() != 0:
 		p.count(o)
-	case p.current():
+	case p.era.lasts():
 		b.tally.ignored.Add(1)
 	default:
 		b.tally.late.Add(1)
@@ -119,21 +126,21 @@ func (p *Permit) finish(o outcome) {
 
 // count counts the outcome of a call that a closed breaker let out, unless the breaker has gone on without it.
 func (p *Permit) count(o outcome) {
-	b := p.b
-	if p.mark != 0 {
+	b := p.era.b
+	if p.mark() != 0 {
 		p.countTimed(o)
 		return
 	}
-	if p.current() {
+	if p.era.lasts() {
 		var landed, suspect bool
 		if t := b.tally; t.more == nil {
-			landed, suspect = t.time.add(b.set.clock.Now(), tagOf(p.ticket), o)
+			landed, suspect = t.time.add(b.set.clock.Now(), tagOf(p.era.word), o)
 		} else {
 			var now int64
 			if t.more.calls == nil { // the last calls are the last at any time
 				now = b.set.clock.Now()
 			}
-			landed, suspect = t.add(now, tagOf(p.ticket), o)
+			landed, suspect = t.add(now, tagOf(p.era.word), o)
 		}
 		if suspect {
 			b.judge(p, b.set.clock.Now())
@@ -148,7 +155,7 @@ func (p *Permit) count(o outcome) {
 
 // countTimed counts the outcome of a call whose time is taken. Those that hung longer come first.
 func (p *Permit) countTimed(o outcome) {
-	b, mark, tag := p.b, p.mark, tagOf(p.ticket)
+	b, mark, tag := p.era.b, p.mark(), tagOf(p.era.word)
 	now := b.set.clock.Now()
 	if b.flights().due(now) {
 		b.mu.Lock()
@@ -162,7 +169,6 @@ func (p *Permit) countTimed(o outcome) {
 	out, over := b.flights().end(mark, tag)
 	switch {
 	case out && o == ignored:
-		p.mark = 0
 		b.tally.ignored.Add(1)
 	case out:
 		o = b.set.timed(o, timeOf(mark), now)
@@ -175,7 +181,7 @@ func (p *Permit) countTimed(o outcome) {
 			p.setPhase(spent)
 			b.tally.late.Add(1)
 		}
-	case over || !p.current(): // a tag comes again after many generations
+	case over || !p.era.lasts(): // a tag comes again after many generations
 		p.setPhase(spent)
 		b.mu.Lock()
 		if !b.flights().counted(mark, tag) {
@@ -189,7 +195,3 @@ func (p *Permit) countTimed(o outcome) {
 		}
 	}
 }
-
-// counted is the outcome that Amend is to amend; setCounted notes it where the mark is not needed any more.
-func (p *Permit) counted() outcome     { return outcome(p.mark) & slow }
-func (p *Permit) setCounted(o outcome) { p.mark = int64(o & slow) }

@@ -7,14 +7,14 @@ import (
 
 // probe is a call that a half-open breaker has let out.
 type probe struct {
-	began  int64  // clock reading
-	serial uint32 // of its permit
+	began  int64 // clock reading
+	serial int64 // of its permit
 }
 
 // trial is what a half-open breaker knows of its probes. The breaker's mu guards it.
 type trial struct {
 	out     []probe // those that hold a place, in no order
-	serial  uint32  // of the latest
+	serial  int64   // of the latest
 	results [outcomes]int16
 }
 
@@ -22,7 +22,7 @@ type trial struct {
 // out, hung probes are reclaimed as failures, a ramp ends. The caller holds mu.
 func (b *Breaker) settle(now int64) {
 	for {
-		word := b.word.Load()
+		word := b.word()
 		switch stateOf(word) {
 		case Open:
 			if now < b.until.Load() {
@@ -62,7 +62,7 @@ func (b *Breaker) nextDeadline() (place int, deadline int64) {
 }
 
 // takeProbe takes a place among the probes, if one is free. The caller holds mu, and the breaker is half-open.
-func (b *Breaker) takeProbe(now int64) (serial uint32, free bool) {
+func (b *Breaker) takeProbe(now int64) (serial int64, free bool) {
 	if b.trial == nil {
 		b.trial = new(trial)
 	}
@@ -70,7 +70,7 @@ func (b *Breaker) takeProbe(now int64) (serial uint32, free bool) {
 	if len(t.out) == b.set.probes {
 		return 0, false
 	}
-	t.serial = max((t.serial+1)&serialMask, 1)
+	t.serial++
 	t.out = append(t.out, probe{began: now, serial: t.serial})
 	if len(t.out) == b.set.probes {
 		_, deadline := b.nextDeadline()
@@ -80,7 +80,7 @@ func (b *Breaker) takeProbe(now int64) (serial uint32, free bool) {
 }
 
 // placeOf returns the place of the probe with this serial, -1 if there is none.
-func (t *trial) placeOf(serial uint32) int {
+func (t *trial) placeOf(serial int64) int {
 	return slices.IndexFunc(t.out, func(p probe) bool { return p.serial == serial })
 }
 
@@ -124,8 +124,8 @@ func (b *Breaker) endProbe(p *Permit, o outcome) {
 	b.mu.Lock()
 	b.settle(now)
 	place := -1
-	if p.current() {
-		place = b.trial.placeOf(p.serial())
+	if p.era.lasts() {
+		place = b.trial.placeOf(p.mark())
 	}
 	if place >= 0 {
 		o = b.set.timed(o, b.trial.out[place].began, now)
@@ -143,7 +143,7 @@ func (b *Breaker) amendProbe(p *Permit) {
 	now := b.set.clock.Now()
 	b.mu.Lock()
 	b.settle(now)
-	if p.current() {
+	if p.era.lasts() {
 		from, to := p.counted(), p.counted()|failure
 		b.trial.results[from]--
 		b.trial.results[to]++

@@ -26,7 +26,7 @@ func (b *Breaker) startRamp(at int64, r ratios) {
 // endRamp makes a ramping breaker a closed one, in the same generation. The caller holds mu.
 func (b *Breaker) endRamp(word uint64) {
 	b.openings = 0
-	b.word.Store(word &^ rampFlag)
+	b.show(word &^ rampFlag)
 }
 
 // share returns how many of 1024 calls are let through at now. It rises with time, from a tenth.

@@ -70,27 +70,40 @@ func stateOf(word uint64) State { return State(word & stateMask) }
 
 func modeOf(word uint64) Mode { return Mode(word & modeMask >> modeShift) }
 
-// ticketOf returns the ticket of a call that is out, in the generation of word. The serial is that of a probe, or 0.
-func ticketOf(word uint64, serial uint32) uint64 {
-	return word>>generationShift<<generationShift | uint64(serial)<<stateBits | calling
+// era is a state word with its breaker. It does not change: another word is another era, perhaps of the same generation.
+type era struct {
+	b    *Breaker
+	word uint64
 }
 
-// tagOf returns the part of the generation, in a state word or a ticket, that marks the window's words.
+// lasts reports whether the breaker is in the generation of e.
+func (e *era) lasts() bool {
+	now := e.b.era.Load()
+	return now == e || now.word>>generationShift == e.word>>generationShift
+}
+
+// word returns the state word.
+func (b *Breaker) word() uint64 { return b.era.Load().word }
+
+// show makes word the state word. The caller holds mu, or is the constructor.
+func (b *Breaker) show(word uint64) { b.era.Store(&era{b, word}) }
+
+// tagOf returns the part of the generation, in a state word, that marks the window's words.
 func tagOf(word uint64) uint64 { return word >> generationShift & tagMask }
 
 // judge opens a closed breaker if its window says so, after a call with this permit was counted.
 func (b *Breaker) judge(p *Permit, now int64) {
-	tag := tagOf(p.ticket)
+	tag := tagOf(p.era.word)
 	if _, due := b.tally.due(b.set.limits, now, tag); !due {
 		return
 	}
-	if modeOf(b.word.Load()) == ForcedClosed {
+	if modeOf(b.word()) == ForcedClosed {
 		b.tally.unsettle() // when the mode ends, the next outcome is to look again
 		return
 	}
 	b.mu.Lock()
 	b.settle(now)
-	if p.current() && modeOf(b.word.Load()) != ForcedClosed {
+	if p.era.lasts() && modeOf(b.word()) != ForcedClosed {
 		if r, due := b.tally.due(b.set.limits, now, tag); due {
 			b.move(Open, now, r)
 		}
@@ -100,13 +113,13 @@ func (b *Breaker) judge(p *Permit, now int64) {
 
 // move makes a transition, in the mode that is in force. The caller holds mu.
 func (b *Breaker) move(to State, at int64, r ratios) {
-	b.change(to, modeOf(b.word.Load()), at, r)
+	b.change(to, modeOf(b.word()), at, r)
 }
 
 // change makes a transition to another state, and sets the mode in the same step: no call sees the one without the
 // other. The caller holds mu.
 func (b *Breaker) change(to State, mode Mode, at int64, r ratios) {
-	old := b.word.Load()
+	old := b.word()
 	t := Transition{
 		Name: b.set.name, From: stateOf(old), To: to, Mode: mode, At: b.set.clock.Time(at),
 		FailureRatio: r.failure, SlowRatio: r.slow, Generation: old>>generationShift + 1,
@@ -151,7 +164,7 @@ func (b *Breaker) enter(generation uint64, state State, mode Mode, at int64, r r
 			Name: b.set.name, State: HalfOpen, Wait: min(b.set.openFor, time.Duration(b.set.probeTimeout)),
 			FailureRatio: last.FailureRatio, SlowRatio: last.SlowRatio,
 		})
-	case mode == ForcedClosed || b.set.ramp == 0 || stateOf(b.word.Load()) == Closed:
+	case mode == ForcedClosed || b.set.ramp == 0 || stateOf(b.word()) == Closed:
 		b.openings = 0
 	default:
 		flags |= rampFlag
@@ -159,7 +172,7 @@ func (b *Breaker) enter(generation uint64, state State, mode Mode, at int64, r r
 	}
 	b.trial = nil
 	b.refuseUntil.Store(refuseUntil)
-	b.word.Store(generation<<generationShift | flags | uint64(state))
+	b.show(generation<<generationShift | flags | uint64(state))
 	return openFor
 }
 

@@ -41,7 +41,7 @@ func (b *Breaker) Stats() Stats {
 	now := b.set.clock.Now()
 	b.mu.Lock()
 	b.settle(now)
-	word := b.word.Load()
+	word := b.word()
 	s := Stats{State: stateOf(word), Mode: modeOf(word)}
 	var c census
 	switch s.State {
