@@ -166,12 +166,15 @@ func TestALateResultOfAnEarlierTimeDoesNotCount(t *testing.T) {
 		late[0].Done(nil) // it was sent before: it does not tell that a is well
 		wantState(t, b, "a", balance.Ejected)
 		time.Sleep(time.Second)
+		wantState(t, b, "a", balance.Ready)
 		for i := range late {
 			late[i].Done(errDown)
 		}
 		if e := stateOf(t, b, "a"); e.State != balance.Ready || e.InFlight != 0 {
 			t.Errorf("%+v", e)
 		}
+		send(t, b, "a", 4, errDown)
+		wantState(t, b, "a", balance.Ready) // nor do they count for the next time
 	})
 }
 

@@ -270,14 +270,28 @@ func TestASlowerCallIsBelievedAtOnceAndQuickerOnesByAndBy(t *testing.T) {
 		if got := latency(); got != 100*time.Millisecond {
 			t.Fatalf("a slower one: %v", got)
 		}
-		timed(t, b, time.Millisecond, errDown)
-		if got := latency(); got < 95*time.Millisecond {
-			t.Errorf("a quick failure made it look quicker: %v", got)
-		}
-		time.Sleep(time.Second - 11*time.Millisecond)
+		time.Sleep(time.Second - 10*time.Millisecond)
 		timed(t, b, 10*time.Millisecond, nil)
 		if got := latency(); got < 54*time.Millisecond || got > 56*time.Millisecond {
 			t.Errorf("a quick one after one Decay: %v, want half of the way from 100ms to 10ms", got)
+		}
+	})
+}
+
+func TestAQuickFailureDoesNotLookQuickAndASlowOneLooksSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBalancer(t, balance.Options[string]{Endpoints: names(3), Decay: time.Second})
+		timed(t, b, 80*time.Millisecond, nil)
+		for range 3 {
+			time.Sleep(time.Second)
+			timed(t, b, time.Millisecond, errDown)
+		}
+		if got := stateOf(t, b, "a").Latency; got < 70*time.Millisecond { // it fades to no less than 7/8 of what is typical
+			t.Errorf("after quick failures: %v", got)
+		}
+		timed(t, b, time.Second, errDown)
+		if got := stateOf(t, b, "a").Latency; got != time.Second {
+			t.Errorf("after a slow failure: %v", got)
 		}
 	})
 }

@@ -149,7 +149,7 @@ func TestKeysStayWhereTheyAre(t *testing.T) {
 
 func TestAnEndpointIsKnownByItsID(t *testing.T) {
 	type server struct{ name, address string }
-	make := func(address string) *balance.Rendezvous[*server] {
+	fleet := func(address string) *balance.Rendezvous[*server] {
 		r, err := balance.NewRendezvous(balance.RendezvousOptions[*server]{
 			Endpoints: []*server{{"a", address}, {"b", address}, {"c", address}},
 			ID:        func(s *server) string { return s.name },
@@ -159,11 +159,11 @@ func TestAnEndpointIsKnownByItsID(t *testing.T) {
 		}
 		return r
 	}
-	r, replaced := make("10.0.0.1"), make("10.0.0.2")
+	r, replaced := fleet("10.0.0.1"), fleet("10.0.0.2")
 	for i := range 100 {
 		before, _ := r.Owner(strconv.Itoa(i))
 		after, _ := replaced.Owner(strconv.Itoa(i))
-		if before.name != after.name {
+		if before.name != after.name || before.address == after.address {
 			t.Fatal("a key moved with the address of its owner")
 		}
 	}

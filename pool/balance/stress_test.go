@@ -127,3 +127,28 @@ func TestACallIsSafeForAttemptsAtTheSameTime(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+func TestMaxLoadHoldsForCallsThatComeAtTheSameTime(t *testing.T) {
+	const n, callers = 4, 8
+	for range 300 {
+		r := newRendezvous(t, balance.RendezvousOptions[string]{Endpoints: names(n)})
+		picks := make([]balance.Pick[string], callers)
+		start := make(chan struct{})
+		var wg sync.WaitGroup
+		for i := range picks {
+			wg.Go(func() {
+				<-start
+				picks[i], _ = r.Pick(context.Background(), "key")
+			})
+		}
+		close(start)
+		wg.Wait()
+		counts := map[string]int{}
+		for i := range picks {
+			counts[picks[i].Endpoint]++
+		}
+		if got := most(counts); got > 3 { // 1.25 × 8 / 4, rounded up
+			t.Fatalf("%d of %d calls are at one of %d endpoints", got, callers, n)
+		}
+	}
+}
