@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"testing"
@@ -56,7 +57,6 @@ type callOut struct {
 	permit breaker.Permit
 	model  *modelPermit
 	end    context.CancelFunc
-	begun  breaker.State
 }
 
 // machine runs steps on a breaker and on the model.
@@ -187,6 +187,9 @@ func (r *machine) step(depth int) {
 		d := sleeps[n%len(sleeps)]
 		time.Sleep(d)
 		r.m.now += d
+		if n%3 != 0 && r.m.state == breaker.Closed {
+			return // the next step finds which calls hang
+		}
 	case "amend", "again":
 		phase := map[string]int{"amend": succeeded, "again": over}[op]
 		if c := r.pick(phase, n); c != nil {
@@ -227,7 +230,7 @@ func (r *machine) context(retry bool) (context.Context, context.CancelFunc) {
 }
 
 func (r *machine) allow(retry bool) {
-	c := &callOut{begun: r.b.State()}
+	c := new(callOut)
 	var ctx context.Context
 	ctx, c.end = r.context(retry)
 	var err error
@@ -284,16 +287,16 @@ func (r *machine) finish(c *callOut, o outcome) {
 
 // done tells the model how a call ended.
 func (r *machine) done(c *callOut, o outcome) {
-	if c.model.phase == out || c.begun == breaker.Open && c.model.phase == over {
+	if c.model.phase == out || c.model.state == breaker.Open && c.model.phase == over {
 		late := r.m.total.Late
-		r.reached[fmt.Sprint(o, " of a call begun ", c.begun)]++
+		r.reached[fmt.Sprint(o, " of a call begun ", c.model.state)]++
 		seen := map[outcome]outcome{cancelled: ignored, success: success, ignored: ignored}[o]
 		if seen == "" {
 			seen = failure
 		}
 		r.m.done(c.model, seen)
-		if c.begun == breaker.Open || r.m.total.Late > late {
-			r.reached[fmt.Sprint("late of a call begun ", c.begun)]++
+		if c.model.state == breaker.Open || r.m.total.Late > late {
+			r.reached[fmt.Sprint("late of a call begun ", c.model.state)]++
 		}
 	}
 }
@@ -305,7 +308,7 @@ func (r *machine) do(depth, n int) {
 	n /= len(ends)
 	ctx, cancel := r.context(n%4 == 0)
 	defer cancel()
-	c := &callOut{begun: r.b.State()}
+	c := new(callOut)
 	answered := false
 	fn := func(context.Context) error {
 		c.model = r.m.allow(n%4 == 0)
@@ -355,9 +358,12 @@ func (r *machine) do(depth, n int) {
 func guarded(exits bool, fn func() error) (err error) {
 	if !exits {
 		defer func() {
-			// A panic of the breaker itself goes on: it may have left a lock behind, and the next call would hang.
+			// A panic of the breaker itself may have left a lock behind. Every call on the way out would wait for it, so
+			// the panic takes a goroutine where there is none.
 			if p := recover(); p != nil && p != error(errDown) {
-				panic(p)
+				trace := fmt.Sprintf("%v\n%s", p, debug.Stack())
+				go panic(trace)
+				select {}
 			}
 		}()
 		return fn()

@@ -65,6 +65,7 @@ type modelPermit struct {
 	probe      bool
 	phase      int // out, succeeded, over
 	retry      bool
+	state      breaker.State // that the call began in
 	began      time.Duration
 	hung       bool // it was counted while it hung
 	slow       bool // as which it was counted
@@ -246,7 +247,7 @@ func (m *model) share() int {
 // allow returns nil for a refusal.
 func (m *model) allow(retry bool) *modelPermit {
 	m.settle()
-	p := &modelPermit{generation: m.generation, retry: retry, began: m.now}
+	p := &modelPermit{generation: m.generation, retry: retry, state: m.state, began: m.now}
 	admitted := false
 	switch {
 	case m.state == breaker.Closed && m.ramp == 0:
