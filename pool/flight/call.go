@@ -95,13 +95,14 @@ func (g *Group[K, V]) lead(c *call[K, V], fn func(context.Context) (V, error)) (
 	return v, err
 }
 
-// launch adds a load that is to run on a goroutine of its own, which begins with start. The shard is locked.
-func (g *Group[K, V]) launch(ctx context.Context, s *shard[K, V], hash uint64, key K, fn func(context.Context) (V, error), displaced *call[K, V]) *call[K, V] {
+// launch adds a load that is to run on a goroutine of its own, which begins with start, once it has
+// its function. The shard is locked.
+func (g *Group[K, V]) launch(ctx context.Context, s *shard[K, V], hash uint64, key K, displaced *call[K, V]) *call[K, V] {
 	c := s.recycled()
 	if c.start == nil {
 		c.start, c.late = c.run, c.expire
 	}
-	c.group, c.fn, c.hash, c.key, c.kept, c.done = g, fn, hash, key, g.detached, make(chan struct{})
+	c.group, c.hash, c.key, c.kept, c.done = g, hash, key, g.detached, make(chan struct{})
 	if g.timeout > 0 {
 		both := &struct { // in one piece
 			loadContext

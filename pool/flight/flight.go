@@ -90,8 +90,8 @@ func (g *Group[K, V]) DoShared(ctx context.Context, key K, fn func(context.Conte
 		v, err = g.lead(c, fn)
 		return v, false, err
 	}
-	c = g.launch(ctx, s, hash, key, fn, c)
-	c.waiters = 1
+	c = g.launch(ctx, s, hash, key, c)
+	c.fn, c.waiters = fn, 1
 	s.mu.Unlock()
 	go c.start()
 	v, err = g.wait(ctx, quit, c, c.done, true)
@@ -113,8 +113,8 @@ func (g *Group[K, V]) Go(ctx context.Context, key K, fn func(context.Context) (V
 		s.mu.Unlock()
 		return false
 	}
-	c = g.launch(ctx, s, hash, key, fn, c)
-	c.kept = true
+	c = g.launch(ctx, s, hash, key, c)
+	c.fn, c.kept = fn, true
 	s.mu.Unlock()
 	go c.start()
 	return true
