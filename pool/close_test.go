@@ -203,7 +203,8 @@ func TestCloseUnderLoadLosesNothing(t *testing.T) {
 		p, err := pool.New(pool.Options{
 			Workers:  rapid.IntRange(1, 4).Draw(rt, "workers"),
 			Queue:    rapid.SampledFrom([]int{pool.NoQueue, 1, 3, 64}).Draw(rt, "queue"),
-			WhenFull: rapid.SampledFrom([]pool.WhenFull{pool.Block, pool.Reject}).Draw(rt, "when full"),
+			WhenFull: rapid.SampledFrom([]pool.WhenFull{pool.Block, pool.Reject, pool.CallerRuns}).Draw(rt, "when full"),
+			Fair:     rapid.Bool().Draw(rt, "fair"),
 			OnPanic:  func(any, []byte) {},
 		})
 		if err != nil {
@@ -227,7 +228,12 @@ func TestCloseUnderLoadLosesNothing(t *testing.T) {
 					case 1:
 						err = p.Go(context.Background(), func(context.Context) { ran.Add(1); panic("boom") })
 					case 2:
-						err = p.Go(context.Background(), func(context.Context) { ran.Add(1); runtime.Goexit() })
+						err = p.TryGo(context.Background(), func(context.Context) { ran.Add(1); runtime.Goexit() })
+					case 3:
+						err = p.Go(pool.WithTenant(context.Background(), "another"), func(context.Context) { ran.Add(1) })
+					case 4:
+						_ = p.Resize(1 + i%5)
+						fallthrough
 					default:
 						err = p.Go(context.Background(), func(context.Context) { ran.Add(1) })
 					}

@@ -15,7 +15,8 @@ const handful = 32
 // worker, under the lock, when it is empty; so nobody writes a place that another may still read.
 type hand struct {
 	bounds atomic.Uint64 // next << 32 | end
-	given  int           // how many tasks the worker took; guarded by the pool's lock
+	given  int           // how many tasks the worker took, 0 once they are known to be gone; guarded by the pool's lock
+	fresh  bool          // it was filled since somebody last looked; likewise
 	tasks  [handful]task
 }
 
@@ -63,7 +64,7 @@ func (p *Pool) deal(h *hand, n int) {
 	if p.n -= n; n > 0 && p.n == 0 {
 		p.ready.leave(&p.only)
 	}
-	h.given = n
+	h.given, h.fresh = n, n > 0
 	p.dealt += n
 	h.bounds.Store(uint64(n))
 }
@@ -86,6 +87,21 @@ func (p *Pool) recall() {
 	for _, w := range p.members {
 		p.putDown(w)
 	}
+}
+
+// audit looks at the hand of one worker, each in turn, and puts it back into the queue if its worker has not come for more
+// since the last turn: the task that it runs is not as small as others. So a task in a hand waits for others for two rounds
+// at most, and for none that lasts. It is called with the lock, by each worker that comes for tasks.
+func (p *Pool) audit() {
+	if p.dealt == 0 {
+		return
+	}
+	p.audited = (p.audited + 1) % len(p.members)
+	w := p.members[p.audited]
+	if !w.fresh {
+		p.putDown(w)
+	}
+	w.fresh = false
 }
 
 // putDown puts what is left in the hand of a worker back into the queue.

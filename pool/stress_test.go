@@ -136,3 +136,50 @@ func TestAClosedPoolIsCollected(t *testing.T) {
 	}
 	t.Error("the pool is never collected")
 }
+
+// TestATaskBehindALongOneIsRunByOthers has a pool learn that tasks are small, so that its workers take several at once, and
+// then gives it one that does not end before those that came after it have.
+func TestATaskBehindALongOneIsRunByOthers(t *testing.T) {
+	p := open(t, pool.Options{Workers: 4, Queue: 4096})
+	for range 2000 {
+		if err := p.Go(context.Background(), nothing); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 50 {
+		release := occupy(t, p, 4) // so that there is a queue when the workers come
+		after := make(chan struct{})
+		const others = 200
+		var left atomic.Int64
+		left.Store(others)
+		for i := range others {
+			if i == 20 {
+				_ = p.Go(context.Background(), func(context.Context) { <-after })
+			}
+			_ = p.Go(context.Background(), func(context.Context) {
+				if left.Add(-1) == 0 {
+					close(after)
+				}
+			})
+		}
+		// Others keep the queue from being empty: the tasks in the hand of the one that waits have to be taken from it.
+		stop, stopped := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(stopped)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					if p.Stats().Queued < 1000 { // nor full, which would have the pool count what is in hands
+						_ = p.Go(context.Background(), nothing)
+					}
+				}
+			}
+		}()
+		release()
+		<-after
+		close(stop)
+		<-stopped
+	}
+}

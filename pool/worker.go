@@ -18,6 +18,7 @@ type crew struct {
 	searching int       // look for a task, or have been started or woken to do so
 	idle      []*worker // sleep; the longest idle first, the next to be woken last
 	dealt     int       // tasks that were dealt to hands and may still be there
+	audited   int       // the member whose hand was looked at last
 
 	shrinking *time.Timer // ends workers that are idle for too long
 	armed     bool
@@ -122,6 +123,7 @@ func (p *Pool) search(w *worker) task {
 		p.searching++
 		p.putDown(w)
 	}
+	p.audit()
 	for looks := 0; ; looks++ {
 		if len(p.members) > p.limit {
 			return p.leaveCrew(w)
