@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,9 @@ import (
 //
 // One mutex guards all of this. The answers of a batch are written by the goroutine that runs it, before done is closed,
 // and read by others after.
+//
+// Callers may come and leave for as long as no place is free, so what they leave behind is swept away when it is more than
+// what is wanted: entries from a batch, batches from full. Thus MaxPending bounds the memory too.
 type Batcher[K comparable, V any] struct {
 	name       string
 	run        func(context.Context, []K) (map[K]V, error)
@@ -43,6 +47,7 @@ type Batcher[K comparable, V any] struct {
 	mu      sync.Mutex
 	open    *batch[K, V]
 	full    []*batch[K, V]
+	left    int   // batches of full that everybody has left
 	pending int   // calls that wait for batches that have not begun
 	running int   // batches, at most places
 	batches int64 // that were run
@@ -53,10 +58,12 @@ type Batcher[K comparable, V any] struct {
 // batch is the calls that go together.
 type batch[K comparable, V any] struct {
 	index map[K]*entry[K, V] // the keys that somebody waits for
-	order []*entry[K, V]     // in the order in which they came, with those that nobody waits for any more
-	bytes int                // of the keys in index
+	order []*entry[K, V]     // in the order in which they came, with some that nobody waits for any more
+	keys  int                // that somebody waits for
+	bytes int                // of them
 	calls int                // that came
 	due   bool
+	full  bool        // waits in the batcher's full
 	begun bool        // runs: who leaves from now on changes nothing
 	timer *time.Timer // with Linger
 	done  chan struct{}
@@ -81,7 +88,7 @@ type entry[K comparable, V any] struct {
 //   - a [*FullError] at once when MaxPending calls are waiting;
 //   - a [*ClosedError] at once after [Batcher.Close].
 func (b *Batcher[K, V]) Get(ctx context.Context, key K) (V, error) {
-	x, e, err := b.join(ctx, key)
+	x, e, err := b.join(ctx, b.ask(key))
 	if err != nil {
 		var zero V
 		return zero, err
@@ -89,36 +96,52 @@ func (b *Batcher[K, V]) Get(ctx context.Context, key K) (V, error) {
 	return b.wait(ctx, x, e)
 }
 
-// GetMany is [Batcher.Get] for several keys. It joins them all to batches before it waits for any, so that one call fills
-// a batch. It returns the values that there are, and, if a key failed, an [Errors] with the error of each such key.
+// GetMany is [Batcher.Get] for several keys, and counts as a call for each. It joins them all to batches before it waits
+// for any, so that one call fills a batch; a key that stands several times is asked for once. It returns the values that
+// there are, and, if a key failed, an error in which errors.As finds an [Errors] with the error of each such key: when ctx
+// ends, of those without an answer by then. The error is a refusal only if every key was refused.
 func (b *Batcher[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
 	type place struct {
 		x *batch[K, V]
 		e *entry[K, V]
 	}
-	places := make([]place, len(keys))
-	failed := make(Errors[K])
-	for i, key := range keys {
-		var err error
-		if places[i].x, places[i].e, err = b.join(ctx, key); err != nil {
-			failed[key] = err
+	places := make([]place, 0, len(keys))
+	seen := make(map[K]struct{}, len(keys))
+	for _, key := range keys { // no key joins before what may panic is over
+		if _, again := seen[key]; !again {
+			seen[key] = struct{}{}
+			places = append(places, place{e: b.ask(key)})
 		}
 	}
-	found := make(map[K]V, len(keys))
-	for i, p := range places {
+	failed := make(Errors[K])
+	for i := range places {
+		p := &places[i]
+		x, e, err := b.join(ctx, p.e)
+		if err != nil {
+			failed[p.e.key] = err
+			continue
+		}
+		p.x, p.e = x, e
+	}
+	found := make(map[K]V, len(places))
+	for _, p := range places {
 		if p.x == nil {
 			continue
 		}
 		if v, err := b.wait(ctx, p.x, p.e); err != nil {
-			failed[keys[i]] = err
+			failed[p.e.key] = err
 		} else {
-			found[keys[i]] = v
+			found[p.e.key] = v
 		}
 	}
-	if len(failed) > 0 {
+	switch {
+	case len(failed) == 0:
+		return found, nil
+	case len(found) == 0:
 		return found, failed
+	default:
+		return found, &partialError[K]{failed}
 	}
-	return found, nil
 }
 
 // wait waits for the batch of e.
@@ -143,15 +166,20 @@ func (b *Batcher[K, V]) wait(ctx context.Context, x *batch[K, V], e *entry[K, V]
 	return e.value, e.err
 }
 
-// join adds a call for key to the open batch.
-func (b *Batcher[K, V]) join(ctx context.Context, key K) (*batch[K, V], *entry[K, V], error) {
+// ask returns what a call for key brings along. It runs SizeOf, and so is called outside mu.
+func (b *Batcher[K, V]) ask(key K) *entry[K, V] {
+	e := &entry[K, V]{key: key}
+	if b.maxBytes > 0 {
+		e.bytes = max(b.sizeOf(key), 0)
+	}
+	return e
+}
+
+// join adds a call to the open batch. It returns the entry that the call shares with others for the same key.
+func (b *Batcher[K, V]) join(ctx context.Context, e *entry[K, V]) (*batch[K, V], *entry[K, V], error) {
 	if err := ctx.Err(); err != nil {
 		b.cell.Add(wordCancelled, 1)
 		return nil, nil, err
-	}
-	bytes := 0
-	if b.maxBytes > 0 {
-		bytes = max(b.sizeOf(key), 0)
 	}
 	hurry := b.linger && b.hurries(ctx)
 
@@ -161,25 +189,26 @@ func (b *Batcher[K, V]) join(ctx context.Context, key K) (*batch[K, V], *entry[K
 		return nil, nil, b.refuse(ctx)
 	}
 	x := b.open
-	if x != nil && b.maxBytes > 0 && x.index[key] == nil && len(x.index) > 0 && x.bytes > b.maxBytes-bytes {
+	if x != nil && b.maxBytes > 0 && x.index[e.key] == nil && x.keys > 0 && x.bytes > b.maxBytes-e.bytes {
 		b.seal(x)
 		x = nil
 	}
 	if x == nil {
 		x = b.begin()
 	}
-	e := x.index[key]
-	if e == nil {
-		e = &entry[K, V]{key: key, bytes: bytes}
-		x.index[key] = e
+	if shared := x.index[e.key]; shared != nil {
+		e = shared
+	} else {
+		x.index[e.key] = e
 		x.order = append(x.order, e)
-		x.bytes += bytes
+		x.keys++
+		x.bytes += e.bytes
 	}
 	e.waiters++
 	x.calls++
 	b.pending++
 	switch {
-	case len(x.index) >= b.maxSize:
+	case x.keys >= b.maxSize:
 		b.seal(x)
 	case hurry:
 		b.ripen(x)
@@ -187,10 +216,10 @@ func (b *Batcher[K, V]) join(ctx context.Context, key K) (*batch[K, V], *entry[K
 	return x, e, nil
 }
 
-// hurries tells whether ctx ends before a batch that lingers would go.
+// hurries tells whether ctx would end before the answer of a batch that lingers.
 func (b *Batcher[K, V]) hurries(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) <= b.maxWait
+	return ok && time.Until(deadline) <= b.maxWait+b.typical.Get()
 }
 
 // leave takes a call out of a batch. A key that nobody else waits for is not asked for, if the batch has not begun.
@@ -204,7 +233,26 @@ func (b *Batcher[K, V]) leave(x *batch[K, V], e *entry[K, V]) {
 	b.pending--
 	if e.waiters == 0 {
 		delete(x.index, e.key)
+		x.keys--
 		x.bytes -= e.bytes
+		b.sweep(x)
+	}
+}
+
+// sweep drops what callers have left behind in x, or x itself, when it is more than what is wanted. The caller holds mu.
+func (b *Batcher[K, V]) sweep(x *batch[K, V]) {
+	if len(x.order) > 2*x.keys+16 {
+		x.order = slices.DeleteFunc(x.order, func(e *entry[K, V]) bool { return e.waiters == 0 })
+		clear(x.index) // of keys that are not equal to themselves, which delete does not find
+		for _, e := range x.order {
+			x.index[e.key] = e
+		}
+	}
+	if x.full && x.keys == 0 {
+		if b.left++; 2*b.left > len(b.full) {
+			b.full = slices.DeleteFunc(b.full, func(x *batch[K, V]) bool { return x.keys == 0 })
+			b.left = 0
+		}
 	}
 }
 

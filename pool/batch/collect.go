@@ -85,6 +85,7 @@ func (b *Batcher[K, V]) seal(x *batch[K, V]) {
 	b.open = nil
 	x.stop()
 	if b.running == b.places {
+		x.full = true
 		b.full = append(b.full, x)
 		return
 	}

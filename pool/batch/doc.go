@@ -30,13 +30,13 @@
 // the batch goes is left out of it. The batch's context is none of theirs: it has no values, and ends with Timeout, or
 // when Close gives up.
 //
-// A key that Run does not return is a [*MissingError] for those who asked for it, and one that nobody asked for is
-// counted and dropped. [Errors] gives single keys errors of their own. Any other error of Run is everybody's, and so is
-// a panic, as a [*PanicError], and a runtime.Goexit, as [ErrGoexit].
+// A key that Run does not return is a [*MissingError] for those who asked for it, as is one that is not equal to itself,
+// such as a NaN; and one that nobody asked for is counted and dropped. [Errors] gives single keys errors of their own. Any
+// other error of Run is everybody's, and so is a panic, as a [*PanicError], and a runtime.Goexit, as [ErrGoexit].
 //
 // # Cost and telemetry
 //
-// A call takes one lock twice. A goroutine is started per batch, none per call, and none is left when nothing is under way.
+// A call takes one lock once, and again to leave early. A goroutine is started per batch, none per call, and none is left when nothing is under way.
 // The counter joist.batch.calls {call} has calls by joist.batch.outcome, the histogram joist.batch.size {call} the number
 // of calls that went in one batch.
 package batch

@@ -3,7 +3,10 @@ package batch
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/joist-go/joist/internal/refusal"
 )
 
 var (
@@ -20,7 +23,7 @@ var (
 
 // Errors gives keys of a batch errors of their own. Run returns it, wrapped or not, beside the values of the other keys; a
 // nil error in it is none. [Batcher.GetMany] returns it for the keys that failed.
-type Errors[K comparable] map[K]error
+type Errors[K comparable] map[K]error //nolint:errname // of keys: batch.Errors
 
 // Error tells how many keys failed, and the error of one of them; it names no key.
 func (e Errors[K]) Error() string {
@@ -45,6 +48,30 @@ func (e Errors[K]) Unwrap() []error {
 	}
 	return all
 }
+
+// Refused tells whether no key was asked for: each that failed was refused.
+func (e Errors[K]) Refused() bool {
+	failed := e.Unwrap()
+	return len(failed) > 0 && !slices.ContainsFunc(failed, func(err error) bool { return !refusal.Refused(err) })
+}
+
+// RetryAfter returns the longest hint of a key's error, 0 if none has one.
+func (e Errors[K]) RetryAfter() (longest time.Duration) {
+	for _, err := range e {
+		after, _ := refusal.RetryAfter(err)
+		longest = max(longest, after)
+	}
+	return longest
+}
+
+// partialError is what a call gets of which a part was made: it is no refusal, whatever became of the rest.
+type partialError[K comparable] struct{ Errors[K] }
+
+// Unwrap returns the Errors.
+func (e *partialError[K]) Unwrap() error { return e.Errors }
+
+// Refused returns false: to try the call again repeats what was made.
+func (e *partialError[K]) Refused() bool { return false }
 
 // MissingError is returned when Run returned neither a value nor an error for a key. errors.Is finds [ErrMissing] in it.
 type MissingError struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/joist-go/joist"
@@ -14,7 +15,7 @@ var names = map[int]string{1: "Ada", 2: "Grace", 3: "Barbara"}
 
 // usersByID stands for one query for many rows.
 func usersByID(_ context.Context, ids []int) (map[int]string, error) {
-	fmt.Println("query for", ids)
+	fmt.Fprintln(os.Stdout, "query for", ids)
 	found := make(map[int]string)
 	for _, id := range ids {
 		if name, ok := names[id]; ok {

@@ -49,7 +49,8 @@ type Options[K comparable, V any] struct {
 	SizeOf func(key K) int
 
 	// Linger has a batch wait MaxWait for more calls, even when no more come. It suits callers that come one by one and
-	// can wait. A call whose deadline is nearer than that makes the batch go at once. False lets a batch go when it is idle.
+	// can wait. A call whose deadline is nearer than that, and the time that a batch typically runs, makes the batch go
+	// at once. False lets a batch go when it is idle.
 	Linger bool
 
 	// MaxWait is how long a batch collects calls at most, from its first one. 0 is DefaultMaxWait; it must not be

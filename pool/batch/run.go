@@ -29,11 +29,15 @@ func (b *Batcher[K, V]) work(x *batch[K, V]) {
 func (b *Batcher[K, V]) next() *batch[K, V] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.full) > 0 {
+	for len(b.full) > 0 {
 		x := b.full[0]
 		b.full[0] = nil
 		b.full = b.full[1:]
-		return x
+		x.full = false
+		if x.keys > 0 {
+			return x
+		}
+		b.left--
 	}
 	if x := b.open; x != nil && x.due {
 		b.open = nil
@@ -80,7 +84,7 @@ func (b *Batcher[K, V]) take(x *batch[K, V]) (keys []K, calls int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	x.begun = true
-	keys = make([]K, 0, len(x.index))
+	keys = make([]K, 0, x.keys)
 	for _, e := range x.order {
 		if e.waiters > 0 {
 			keys = append(keys, e.key)
@@ -116,7 +120,7 @@ func (b *Batcher[K, V]) deal(x *batch[K, V], found map[K]V, err error) {
 	if extra := len(found) - answered; extra > 0 {
 		b.cell.Add(wordExtra, int64(extra))
 	}
-	if err != nil && !b.awaited(x) {
+	if failed := err != nil && (!single || len(own.Unwrap()) > 0); failed && !b.awaited(x) {
 		b.log.Warn(context.Background(), "batch failed when nobody waited any more", err)
 	}
 	close(x.done)

@@ -1,0 +1,88 @@
+package batch
+
+import (
+	"context"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A dependency hangs, and callers come, wait for a moment and leave: what is kept for them does not grow with their number.
+func TestCallersWhoComeAndLeaveWhileAllPlacesAreTakenLeaveNothingBehind(t *testing.T) {
+	for name, maxSize := range map[string]int{"one open batch": 100, "full batches": 4} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hang := make(chan struct{})
+				b := one(t, Options[int, int]{Concurrency: 1, MaxSize: maxSize, Run: func(_ context.Context, keys []int) (map[int]int, error) {
+					<-hang
+					return map[int]int{keys[0]: keys[0]}, nil
+				}})
+				go func() { _, _ = b.Get(t.Context(), -1) }()
+				synctest.Wait()
+				stays := make(chan error)
+				go func() {
+					_, err := b.Get(t.Context(), -2)
+					stays <- err
+				}()
+				synctest.Wait()
+				for key := range 1000 {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+					_, _ = b.GetMany(ctx, []int{key, key + 1, key + 2, key + 3, key + 4})
+					cancel()
+				}
+				b.mu.Lock()
+				kept := len(b.full)
+				for _, x := range append(b.full, b.open) {
+					if x != nil {
+						kept += len(x.order) + len(x.index)
+					}
+				}
+				if kept > 100 || b.pending != 1 {
+					t.Errorf("%d things are kept for %d callers", kept, b.pending)
+				}
+				b.mu.Unlock()
+				close(hang)
+				if err := <-stays; err != nil {
+					t.Errorf("who stayed: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// A key that is not equal to itself cannot be looked up in an answer.
+func TestAKeyThatIsNotEqualToItselfHasNoAnswerAndKeepsNoPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := one(t, Options[float64, int]{MaxSize: 3, Linger: true, MaxWait: time.Hour, Run: func(_ context.Context, keys []float64) (map[float64]int, error) {
+			found := make(map[float64]int)
+			for _, key := range keys {
+				found[key] = 1
+			}
+			return found, nil
+		}})
+		for range 100 { // each leaves before three are together
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Hour)
+			go func() {
+				synctest.Wait()
+				cancel()
+			}()
+			if _, err := b.Get(ctx, math.NaN()); err != context.Canceled {
+				t.Fatal(err)
+			}
+		}
+		found, err := b.GetMany(t.Context(), []float64{math.NaN(), 1, math.NaN()})
+		if s := b.Stats(); len(found) != 1 || found[1] != 1 || err == nil || s.Missing != 2 || s.Batches != 1 || s.Pending != 0 {
+			t.Errorf("found %v, %v; %+v", found, err, s)
+		}
+	})
+}
+
+func one[K comparable, V any](t *testing.T, o Options[K, V]) *Batcher[K, V] {
+	t.Helper()
+	b, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
