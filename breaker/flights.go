@@ -144,10 +144,11 @@ func (f *flights) counted(mark int64, tag uint64) bool {
 	return f.before.tag == tag && floorDiv(timeOf(mark), f.quarter) <= f.before.swept
 }
 
-// A mark is a clock reading plus one, so that 0 says that there is none. The reading −1 is taken for 0.
+// A mark is a clock reading plus one, so that 0 says that there is none. The reading −1 is taken for −2, which is
+// in the same quarter.
 func markOf(now int64) int64 {
 	if now == -1 {
-		return 1
+		return -1
 	}
 	return now + 1
 }
