@@ -1,6 +1,6 @@
 // Command benchmarks measures joist beside the strongest peers of each block.
 //
-//	go -C internal/benchmarks run . [-quick] [-only BLOCK | -only BLOCK/CASE] [-json | -markdown] [-allocs] [-list]
+//	go -C internal/benchmarks run . [-quick] [-only BLOCK | -only BLOCK/CASE] [-json | -markdown] [-allocs] [-list] [-million]
 //
 // # How it measures
 //
@@ -33,6 +33,11 @@
 //
 // The exit code is 0 if all goals were met, 1 if one was missed, 2 if nothing could be measured. With -allocs only the
 // allocation goals decide, and times are taken in passing: that holds on any machine, however busy.
+//
+// # A million tasks
+//
+// With -million, pools run a million tasks, each pool in processes of its own, and a table tells time and the peak of memory
+// of ours, ants, pond, conc, errgroup and plain goroutines.
 //
 // # The telemetry block
 //

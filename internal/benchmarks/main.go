@@ -36,6 +36,8 @@ func command(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 		markdown = flags.Bool("markdown", false, "print the README's table instead of lines")
 		allocs   = flags.Bool("allocs", false, "let only the allocation goals decide, and take times in passing")
 		list     = flags.Bool("list", false, "list blocks, cases, peers and goals, and measure nothing")
+		table    = flags.Bool("million", false, "print the table of a million tasks beside other pools, with the peak of memory")
+		one      = flags.String("million-child", "", "run a million tasks with this `CONTENDER` and print the time")
 		child    = flags.String("child", "", "serve the `BLOCK/CASE` to a parent process that measures telemetry")
 	)
 	if err := flags.Parse(args); err != nil {
@@ -49,6 +51,19 @@ func command(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	}
 	if *child != "" {
 		return exitIf(serveChild(*child, in, out))
+	}
+	if *one != "" {
+		return exitIf(serveMillion(*one, out))
+	}
+	if *table {
+		met, err := writeMillion(ctx, out)
+		switch {
+		case err != nil:
+			return exitBroken, err
+		case !met:
+			return exitMissed, nil
+		}
+		return 0, nil
 	}
 	chosen, err := selected(*only)
 	if err != nil {

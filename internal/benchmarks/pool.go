@@ -36,15 +36,15 @@ func ourPool(env *environment) (*pool.Pool, error) {
 	return p, err
 }
 
-func poolGo(env *environment) (lineup, error) { return goLineup(ctx, env) }
+func poolGo(env *environment) (lineup, error) { return goLineup(ctx, env, channelPool) }
 
 func poolGoCancellable(env *environment) (lineup, error) {
 	cancellable, cancel := context.WithCancel(ctx)
 	env.cleanup(cancel)
-	return goLineup(cancellable, env)
+	return goLineup(cancellable, env, func(env *environment) *contender { return boundPool(cancellable, env) })
 }
 
-func goLineup(taskCtx context.Context, env *environment) (lineup, error) {
+func goLineup(taskCtx context.Context, env *environment, floor func(*environment) *contender) (lineup, error) {
 	ours, err := ourPool(env)
 	if err != nil {
 		return lineup{}, err
@@ -95,7 +95,7 @@ func goLineup(taskCtx context.Context, env *environment) (lineup, error) {
 				settle: settleWith(pondPool.Go),
 			},
 		},
-		floor: channelPool(env),
+		floor: floor(env),
 	}, nil
 }
 
@@ -131,6 +131,44 @@ func channelPool(env *environment) *contender {
 		},
 		settle: settleWith(func(last func()) error {
 			tasks <- func(context.Context) { last() }
+			return nil
+		}),
+	}
+}
+
+// boundPool is the floor of a pool whose tasks have contexts of their own, with the values of their callers' and another
+// end: channelPool, a look at the caller's context, and one allocation.
+func boundPool(taskCtx context.Context, env *environment) *contender {
+	type bound struct {
+		task   func(context.Context)
+		values context.Context
+		end    *environment
+	}
+	tasks := make(chan *bound, poolQueue)
+	for range poolWorkers {
+		go func() {
+			for b := range tasks {
+				b.task(b.values)
+			}
+		}()
+	}
+	env.cleanup(func() { close(tasks) })
+	give := func(task func(context.Context)) {
+		if taskCtx.Err() == nil {
+			tasks <- &bound{task, taskCtx, env}
+		}
+	}
+	task := func(context.Context) {}
+	return &contender{
+		loop: func(int) func(int) {
+			return func(n int) {
+				for range n {
+					give(task)
+				}
+			}
+		},
+		settle: settleWith(func(last func()) error {
+			give(func(context.Context) { last() })
 			return nil
 		}),
 	}
