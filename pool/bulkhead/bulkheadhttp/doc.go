@@ -18,9 +18,11 @@
 // # What the limit learns
 //
 // An adaptive limit takes an answer's status for the outcome ([OutcomeOf]): 429, 503 and 504 are a sign of overload, any
-// other 5xx says nothing, and all else is a success. [Options].Outcome can see it otherwise. The time is that of the
-// handler, reading the request and writing the answer included, so that a client with a slow connection looks like a
-// slow handler. A panic gives the slot back and says nothing.
+// other 5xx says nothing, and all else is a success. [Options].Outcome can see it otherwise. An answer that comes after
+// its request's context has ended is judged by that end, whatever its status: a deadline is a sign of overload, a client
+// that has gone says nothing. The time is that of the handler, reading the request and writing the answer included, so
+// that a client with a slow connection looks like a slow handler. A panic gives the slot back and says nothing, as does a
+// connection that the handler takes over.
 //
 // A request holds its slot until the handler returns. Leave out what stays for long: WebSockets, event streams, long
 // polls.

@@ -16,17 +16,19 @@ type Options struct {
 	// per request, by the goroutine that serves it, and should not trust what any client can write.
 	Priority func(*http.Request) bulkhead.Priority
 
-	// Outcome tells what an answer's status says about load, for an adaptive limit. nil is [OutcomeOf].
+	// Outcome tells what an answer's status says about load, for an adaptive limit. nil is [OutcomeOf]. It is not asked
+	// when the request's context has ended by the time of the answer. The status of a connection that the handler has
+	// taken over is 101.
 	Outcome func(status int) bulkhead.Outcome
 }
 
-// OutcomeOf is what [Options].Outcome is when it is nil: 429, 503 and 504 are Dropped, any other 5xx is Ignored,
-// and all else has Succeeded.
+// OutcomeOf is what [Options].Outcome is when it is nil: 429, 503 and 504 are Dropped, any other 5xx and 101 are
+// Ignored, and all else has Succeeded.
 func OutcomeOf(status int) bulkhead.Outcome {
 	switch {
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
 		return bulkhead.Dropped
-	case status >= http.StatusInternalServerError:
+	case status >= http.StatusInternalServerError, status == http.StatusSwitchingProtocols:
 		return bulkhead.Ignored
 	default:
 		return bulkhead.Succeeded
@@ -62,7 +64,7 @@ type limited struct {
 	next     http.Handler
 }
 
-// The errors by which the outcome of an answer reaches the bulkhead. Nobody else sees them.
+// The errors by which the outcome of an answer reaches the bulkhead.
 var (
 	errDrop   = bulkhead.Drop(errors.New("joist/bulkheadhttp: overloaded"))
 	errIgnore = bulkhead.Ignore(errors.New("joist/bulkheadhttp: failed"))
@@ -73,9 +75,14 @@ func (h *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.priority != nil {
 		ctx = bulkhead.WithPriority(ctx, h.priority(r)) // for the queue; the handler's context stays as it is
 	}
-	err := h.bulkhead.Do(ctx, func(context.Context) error {
+	served := false
+	err := h.bulkhead.Do(ctx, func(ctx context.Context) error {
+		served = true
 		answer := &recorder{ResponseWriter: w}
 		h.next.ServeHTTP(answer, r)
+		if ended := ctx.Err(); ended != nil {
+			return ended // the bulkhead knows whose end it was
+		}
 		switch h.outcome(answer.code()) {
 		case bulkhead.Dropped:
 			return errDrop
@@ -85,7 +92,7 @@ func (h *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return nil
 		}
 	})
-	if err != nil && err != errDrop && err != errIgnore { //nolint:errorlint // the very errors above
+	if !served {
 		refuse(w, err)
 	}
 }

@@ -47,13 +47,22 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // Flush implements http.Flusher. It does nothing if the server cannot flush.
 func (r *recorder) Flush() {
+	_ = r.FlushError() // an http.Flusher cannot tell
+}
+
+// FlushError is for http.ResponseController. Its error is http.ErrNotSupported if the server cannot flush.
+func (r *recorder) FlushError() error {
 	r.written()
-	_ = http.NewResponseController(r.ResponseWriter).Flush() // an http.Flusher cannot tell
+	return http.NewResponseController(r.ResponseWriter).Flush()
 }
 
 // Hijack implements http.Hijacker. Its error is http.ErrNotSupported if the connection cannot be had.
 func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return http.NewResponseController(r.ResponseWriter).Hijack()
+	conn, buffered, err := http.NewResponseController(r.ResponseWriter).Hijack()
+	if err == nil && r.status == 0 {
+		r.status = http.StatusSwitchingProtocols
+	}
+	return conn, buffered, err
 }
 
 // ReadFrom implements io.ReaderFrom, so that files are sent as without the middleware.
