@@ -4,12 +4,14 @@
 //	err = p.Go(ctx, func(ctx context.Context) { … })  // a task nobody waits for
 //	f, err := pool.Submit(ctx, p, render)             // a task with a result
 //	img, err := f.Wait(ctx)
+//	out, err := pool.Map(ctx, p, pages, render)       // many, in order; the first error cancels the rest
 //	err = p.Close(ctx)                                // drains
 //
 // # Use it when
 //
 //   - work must go on after the request that asked for it, but not without a bound: [Pool.Go];
 //   - results of several pieces of work are wanted, computed a few at a time by one set of workers: [Submit];
+//   - each of many items is to be worked on, all or none: [Map], [ForEach], and [MapSeq] for a stream of them;
 //   - there is so much small work that a goroutine for each costs more than the work itself.
 //
 // Use something else when calls should be limited on the goroutines of their callers (package pool/bulkhead), when calls
@@ -29,24 +31,42 @@
 //
 // # When it is full
 //
-// With [Block], the default, a call waits for a place until its ctx ends, and callers get places in the order in which
-// they came. With [Reject] it is refused at once. Either way the refusal is a [*FullError] (with Block only at a
-// deadline; a caller that cancels gets context.Canceled), with a hint when another try makes sense: the typical time
-// of a task times the length of the queue, by the number of workers.
+//	Block       the default: the caller waits until its ctx ends, in line with others
+//	Reject      the caller is refused at once
+//	CallerRuns  the caller runs the task itself, and brings no other meanwhile
 //
-// A task that waits for another task of its own pool, or for a place in its queue, may wait for ever once all workers
-// do the same. A pool of one worker needs only one such task. Give such tasks a pool of their own, a deadline, or Reject.
+// A refusal is a [*FullError] (with Block only at a deadline; a caller that cancels gets context.Canceled), with a hint
+// when another try makes sense: the typical time of a task times the length of the queue, by the number of workers.
+// [Pool.TryGo] never waits, whatever the pool's policy.
+//
+// # Tasks that wait for tasks
+//
+// A task may wait for another of its own pool, on a pool of one worker too, if it waits with its own context, or one that
+// comes from it: [Future.Wait] then has the other run in place of the worker that waits. [Map] and its like do the same.
+// With CallerRuns any context will do. What a task must not do is wait with Block for a place in the full queue of its own
+// pool, which only it might free: there, use TryGo, another policy, or a deadline.
+//
+// # Order and fairness
+//
+// Workers take tasks in the order in which they came. Small tasks are taken several at a time, so a few may begin a
+// little before older ones. With Options.Fair, tenants that [WithTenant] names take turns instead, and share the queue: a
+// tenant has at most as many tasks in it as there are free places.
+//
+// # Workers
+//
+// A worker is started when a task finds none free and Options.Workers allows one more, and ends when it has been idle for
+// Options.IdleTimeout. [Pool.Resize] changes the limit at any time, also to less than there are tasks under way.
 //
 // # Panics
 //
 // A panic of a task of Submit is the [*PanicError] that Wait returns. A panic that nobody learns of goes to
 // Options.OnPanic, and without that ends the process, like a panic of any goroutine. It is never swallowed: that also
 // holds for the Future that is garbage before anybody got its result. A task that calls runtime.Goexit is counted,
-// its Future fails with [ErrGoexit], and the pool keeps its number of workers.
+// its Future fails with [ErrGoexit], and the pool keeps its number of workers. Map raises the panic of an item again.
 //
 // # Cost
 //
-// Giving a task to a pool is one send on a buffered channel, and two additions on words that cores do not share.
+// Giving a task to a pool is a few steps under a lock, and wakes a goroutine only if no worker is looking for work.
 // Go allocates nothing when its ctx is context.Background(), else one context; Submit allocates the Future.
 //
 // # Telemetry
