@@ -202,7 +202,7 @@ func TestConcurrentKeysLoseNoCount(t *testing.T) {
 	}
 }
 
-func TestABreakerOfAKeyedTakesAtMost512Bytes(t *testing.T) {
+func TestABreakerOfAKeyedTakesNoMoreThanDocumented(t *testing.T) {
 	const n = 10_000
 	keys := make([]string, n)
 	for i := range keys {
@@ -220,10 +220,15 @@ func TestABreakerOfAKeyedTakesAtMost512Bytes(t *testing.T) {
 		state breaker.State
 		call  func(*breaker.Breaker) error
 		o     breaker.Options
+		most  int64
 	}{
-		{breaker.Closed, succeed, breaker.Options{}},
-		{breaker.Open, fail, breaker.Options{}},
-		{breaker.HalfOpen, halfOpen, breaker.Options{OpenFor: 1, MaxOpenFor: 1}},
+		{breaker.Closed, succeed, breaker.Options{}, 512},
+		{breaker.Open, fail, breaker.Options{}, 512},
+		{breaker.HalfOpen, halfOpen, breaker.Options{OpenFor: 1, MaxOpenFor: 1}, 512},
+		{breaker.Closed, succeed, breaker.Options{SlowCall: time.Second}, 512 + 368},
+		{breaker.Closed, succeed, breaker.Options{ConsecutiveFailures: 5}, 512 + 64},
+		{breaker.Closed, succeed, breaker.Options{Window: breaker.LastCalls(100)}, 512 + 400},
+		{breaker.Closed, succeed, breaker.Options{Window: breaker.LastCalls(100), SlowCall: time.Second}, 512 + 600},
 	} {
 		k := newKeyed(t, breaker.KeyedOptions[string]{Options: tt.o})
 		kept = append(kept, k)
@@ -235,10 +240,10 @@ func TestABreakerOfAKeyedTakesAtMost512Bytes(t *testing.T) {
 		if s := k.Stats(); map[breaker.State]int{breaker.Closed: s.Closed, breaker.Open: s.Open, breaker.HalfOpen: s.HalfOpen}[tt.state] != n {
 			t.Fatalf("%+v", s)
 		}
-		if used > 512 {
-			t.Errorf("%d bytes per %v breaker", used, tt.state)
+		if used > tt.most {
+			t.Errorf("%d bytes per %v breaker with %v and SlowCall %v, at most %d are documented", used, tt.state, tt.o.Window, tt.o.SlowCall, tt.most)
 		}
-		t.Logf("%d bytes per %v breaker", used, tt.state)
+		t.Logf("%d bytes per %v breaker with %v and SlowCall %v", used, tt.state, tt.o.Window, tt.o.SlowCall)
 	}
 	runtime.KeepAlive(kept)
 }
