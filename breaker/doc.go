@@ -10,12 +10,18 @@
 //   - [Breaker.Do] and [DoValue] for work that fits into a function: nothing can leak.
 //   - [Breaker.Allow] and [Permit] for work that begins and ends in different places, such as a stream.
 //   - [Keyed] for one breaker per host, shard or tenant, in bounded memory.
+//   - [Last], the default window, for calls that come often: what counts is how the dependency is now.
+//   - [LastCalls] for calls so seldom that a time holds too few of them. What counts is the last n, however old.
+//   - Options.ConsecutiveFailures beside a window, for a dependency that is down or up and nothing between: it opens after
+//     so many failures in a row, before MinCalls are there.
+//   - Options.SlowCall for a dependency that may hang or slow down without an error.
 //   - breakerhttp.Transport for an HTTP client: one breaker per host, and responses are judged too.
 //
 // # States
 //
 // A closed breaker counts the outcomes of the last [Options].Window. When at least MinCalls of them are there and the
-// share of failures is FailureRatio or more, it opens.
+// share of failures is FailureRatio or more, or that of slow calls is SlowRatio or more, it opens. So it does after
+// ConsecutiveFailures in a row, whatever MinCalls says.
 //
 // An open breaker refuses every call with an [*OpenError], which is [ErrOpen] and says when to try again. It does so for
 // OpenFor, which doubles from opening to opening up to MaxOpenFor, with jitter.
@@ -30,6 +36,25 @@
 //
 // With a Ramp, a breaker that closes lets a growing share of the calls through until Ramp has passed, so that a dependency
 // that has just come up is not met by all of them at once. It counts, and opens, as a closed one does.
+//
+// # Windows
+//
+// [Last] slides in steps of a tenth: the calls of one tenth leave together, ten tenths later, so that it covers between
+// 0.9 and 1 of the time. With [LastCalls] each call evicts the oldest. Both compare with "or more": a ratio of 1 opens the
+// breaker when every call in the window failed, and only then. A ratio is looked at when an outcome comes: what leaves a
+// window opens nothing until then.
+//
+// # Slow calls
+//
+// A call that lasts SlowCall or longer is slow, however it ends. A slow call that failed counts for both ratios, and
+// ends a row of failures no more than another failure does. It is one call all the same: Stats and joist.breaker.calls have it
+// as slow, and not as a failure.
+//
+// A call that hangs does not wait for its end to be counted. The calls that are out are known by the quarter of SlowCall in
+// which they began; when the fifth quarter after that begins, what is still out is counted as slow, which is between 1 and
+// 1.25 × SlowCall after its begin. At its end it is not counted again, but a failure is added to it: it is then a slow
+// call that failed. A row of failures waits for that end. No timer runs: the next call, State or Stats finds out. Probes
+// have ProbeTimeout instead.
 //
 // # Modes
 //
@@ -57,7 +82,9 @@
 // # Cost and telemetry
 //
 // A call through a closed breaker reads two words and the clock, once, and changes one word by compare-and-swap; a refusal
-// reads the clock. Neither allocates nor takes a lock. Metrics (joist.breaker.calls, joist.breaker.status,
+// reads the clock. Neither allocates nor takes a lock. LastCalls takes a mutex for some nanoseconds instead. SlowCall reads
+// the clock once more and changes two more words, and ConsecutiveFailures changes one more for a failure and for a success
+// that ends a row. Metrics (joist.breaker.calls, joist.breaker.status,
 // joist.breaker.transitions) are read from those words when somebody collects. A refusal, and a transition, is an event
 // on the caller's span if that records.
 //

@@ -23,7 +23,7 @@ type KeyedOptions[K comparable] struct {
 	// Options are those of every breaker. They share the Name, and one set of instruments.
 	Options
 	// MaxKeys bounds the number of breakers, from 1 to 16 777 216. 0 is 10 000. One takes up to 512 bytes, not counting
-	// its key.
+	// its key; some 250 more with SlowCall, 50 more with ConsecutiveFailures, and with LastCalls(n) n and some 200 more.
 	MaxKeys int
 	// OnKeyStateChange is told as Options.OnStateChange is, and after it, and of the key. Changes of one breaker come in
 	// order; those of different breakers at the same time. It is not told of the overflow breaker.

@@ -57,7 +57,7 @@ const (
 func Last(d time.Duration) Window { return Window{last: d, kind: byTime} }
 
 // LastCalls is a window over the last n calls that ended, from 1 to 10 000, whenever that was: each call evicts the oldest.
-// It counts exactly, under a mutex that is held for some nanoseconds, and takes n bytes. It suits a dependency whose calls
+// It counts exactly, under a mutex that is held for some nanoseconds, and takes n bytes and some 200 more. It suits a dependency whose calls
 // come so seldom that a time holds too few of them.
 func LastCalls(n int) Window { return Window{calls: n, kind: byCalls} }
 
@@ -110,7 +110,8 @@ type Options struct {
 	// becomes a failure. The next call, State or Stats finds out; no timer runs.
 	//
 	// Slow calls are a part of all calls, for FailureRatio, too, and a slow call that fails is a failure as well as slow.
-	// Each call reads the clock twice and changes two more words than without. A breaker takes some 200 bytes more.
+	// It is one call: in Stats and metrics it is slow, and not a failure. Each call reads the clock twice and changes two
+	// more words than without. A breaker takes some 250 bytes more.
 	SlowCall time.Duration
 	// SlowRatio opens the breaker when this share of the calls in the window was slow, or more, and decides over the
 	// probes of a half-open one, too. It is above 0 and at most 1, and needs SlowCall; 0 is 1: all of them.

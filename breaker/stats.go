@@ -21,7 +21,9 @@ type Stats struct {
 	// Spared counts the calls that went through although the state refuses, in modes [Observe] and [RetriesOnly]. Their
 	// outcomes are not counted.
 	Spared int64
-	// Late counts the calls whose outcome came after the state they were let out in, and counted nowhere.
+	// Late counts the calls whose outcome came after the state they were let out in, and counted nowhere. A probe that
+	// was reclaimed is late when it ends after all, and has been counted as a failure before. A call that was counted
+	// while it hung is not late, unless the breaker has been closed and opened once more since.
 	Late int64
 	// WindowCalls, WindowFailures and WindowSlow are what a closed breaker has in its window, or a half-open one of its probes. They
 	// are 0 while it is open.

@@ -83,6 +83,17 @@ func TestAnOutcomeOfAnEarlierGenerationDoesNotLand(t *testing.T) {
 	}
 }
 
+func TestAFailureOfAnEarlierGenerationIsInNoRow(t *testing.T) {
+	var r row
+	r.reset(7)
+	if n := r.add(6, failure); n != 0 || r.length(7) != 0 || r.length(6) != 0 {
+		t.Fatalf("%d, and %d in a row", n, r.length(7))
+	}
+	if r.add(7, failure) != 1 || r.add(6, success) != 0 || r.length(7) != 1 {
+		t.Fatalf("a success of an earlier generation ended the row: %d", r.length(7))
+	}
+}
+
 func TestAFullBucketKeepsItsRatioAndTheTotals(t *testing.T) {
 	for _, o := range []outcome{success, failure} {
 		w := newWindow(0)
