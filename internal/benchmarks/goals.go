@@ -80,6 +80,10 @@ var goals = []goal{
 	{"bulkhead", "do", "semaphore", both, 0, 25, 0, 0},
 	{"bulkhead", "do", "channel", both, 0, 25, 0, 0},
 
+	{"balance", "pick", "roundrobin", both, 0, 60, 0, 0},
+	{"balance", "pick-timed", "roundrobin", both, 0, 0, 0, 0},
+	{"balance", "key", "roundrobin", both, 0, 0, 0, 0},
+
 	// Limiter, retry, bulkhead and breaker around one call, against a retry and a breaker.
 	{"compose", "four", "avast+gobreaker", both, 1.0, 0, 0, 0},
 

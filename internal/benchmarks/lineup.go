@@ -22,6 +22,7 @@ var blocks = []block{
 	{"pool", poolCases},
 	{"flight", flightCases},
 	{"bulkhead", bulkheadCases},
+	{"balance", balanceCases},
 	{"compose", composeCases},
 	{"telemetry", telemetryCases},
 }
