@@ -135,46 +135,54 @@ func (b *Breaker) Allow(ctx context.Context) (Permit, error) {
 func (b *Breaker) admit(ctx context.Context, in *era) (_ *era, ticket uint64, err error) {
 	word, mark, allowed := in.word, int64(0), true
 	if word&(stateMask|rampFlag|timedFlag) != 0 {
+		flights := b.flights() // first, for no load runs ahead of a clock reading
 		now := b.set.clock.Now()
 		look := false // with the lock
 		switch {
 		case stateOf(word) != Closed:
 			allowed = false
 			look = now >= b.refuseUntil.Load()
-		case word&timedFlag != 0 && b.flights().due(now), word&rampFlag != 0 && now >= b.until.Load():
-			look = true
 		case word&rampFlag != 0:
-			allowed = b.inShare(now)
+			look = now >= b.until.Load() || flights != nil && flights.due(now)
+			allowed = look || b.inShare(now)
 		}
 		if !look && allowed && word&timedFlag != 0 {
-			mark = b.flights().begin(now, tagOf(word))
+			mark = flights.begin(now, tagOf(word))
 			look = mark == 0
 		}
 		if look {
 			in, mark, allowed = b.admitLocked(ctx, now)
 		}
 	}
-	switch {
-	case allowed:
-		if b.set.keyed {
-			b.tally.out.Add(1)
-		}
-		return in, ticketOf(mark), nil
-	case modeOf(word).spares(ctx):
-		b.turnedAway(ctx, wordSpared, "joist.breaker.spared")
-		return in, spent, nil
+	if !allowed {
+		return b.turnAway(ctx, in)
 	}
-	return nil, 0, b.turnedAway(ctx, wordRefused, "joist.breaker.refused")
+	if word&keyedFlag != 0 {
+		b.tally.out.Add(1)
+	}
+	return in, ticketOf(mark), nil
 }
 
-// turnedAway counts and tells that the breaker refused a call, or would have but for its mode. It returns the refusal.
-func (b *Breaker) turnedAway(ctx context.Context, word int, event string) *OpenError {
-	b.tally.turnAway(word)
+// turnAway refuses a call, or spares it if the mode does. Either is counted and told.
+func (b *Breaker) turnAway(ctx context.Context, in *era) (_ *era, ticket uint64, err error) {
+	spares := modeOf(in.word).spares(ctx)
+	if spares {
+		b.tally.turnAway(wordSpared)
+	} else {
+		b.tally.turnAway(wordRefused)
+	}
 	refusal := b.refusal.Load()
 	if trace.SpanFromContext(ctx).IsRecording() {
+		event := "joist.breaker.refused"
+		if spares {
+			event = "joist.breaker.spared"
+		}
 		telemetry.Event(ctx, event, b.set.name, stateKey.String(refusal.State.String()))
 	}
-	return refusal
+	if spares {
+		return in, spent, nil
+	}
+	return nil, 0, refusal
 }
 
 // admitLocked makes the transitions that are due, and decides by the state that it finds then. It returns the mark of the

@@ -115,7 +115,9 @@ func (p *Permit) finish(o outcome) {
 	switch {
 	case p.probes():
 		b.endProbe(p, o)
-	case o != ignored || p.mark() != 0:
+	case p.mark() != 0:
+		p.countTimed(o)
+	case o != ignored:
 		p.count(o)
 	case p.era.lasts():
 		b.tally.ignored.Add(1)
@@ -127,10 +129,6 @@ func (p *Permit) finish(o outcome) {
 // count counts the outcome of a call that a closed breaker let out, unless the breaker has gone on without it.
 func (p *Permit) count(o outcome) {
 	b := p.era.b
-	if p.mark() != 0 {
-		p.countTimed(o)
-		return
-	}
 	if p.era.lasts() {
 		var landed, suspect bool
 		if t := b.tally; t.more == nil {
@@ -155,18 +153,27 @@ func (p *Permit) count(o outcome) {
 
 // countTimed counts the outcome of a call whose time is taken. Those that hung longer come first.
 func (p *Permit) countTimed(o outcome) {
-	b, mark, tag := p.era.b, p.mark(), tagOf(p.era.word)
+	b := p.era.b
+	flights := b.flights() // first, for no load runs ahead of a clock reading
 	now := b.set.clock.Now()
-	if b.flights().due(now) {
-		b.mu.Lock()
-		b.settle(now)
-		b.mu.Unlock()
-		defer func() { // last, for a listener may panic
-			b.mu.Lock()
-			b.leave(p.ctx)
-		}()
+	if !flights.due(now) {
+		p.land(flights, o, now)
+		return
 	}
-	out, over := b.flights().end(mark, tag)
+	b.mu.Lock()
+	b.settle(now)
+	b.mu.Unlock()
+	defer func() { // last, for a listener may panic
+		b.mu.Lock()
+		b.leave(p.ctx)
+	}()
+	p.land(flights, o, now)
+}
+
+// land takes a call out whose time is taken, and counts it unless it was counted while it hung.
+func (p *Permit) land(flights *flights, o outcome, now int64) {
+	b, mark, tag := p.era.b, p.mark(), tagOf(p.era.word)
+	out, over := flights.end(mark, tag)
 	switch {
 	case out && o == ignored:
 		b.tally.ignored.Add(1)
@@ -184,7 +191,7 @@ func (p *Permit) countTimed(o outcome) {
 	case over || !p.era.lasts(): // a tag comes again after many generations
 		p.setPhase(spent)
 		b.mu.Lock()
-		if !b.flights().counted(mark, tag) {
+		if !flights.counted(mark, tag) {
 			b.tally.late.Add(1)
 		}
 		b.mu.Unlock()
