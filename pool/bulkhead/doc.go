@@ -38,7 +38,8 @@
 // [Drop]. Ignored are the caller's own cancellation, refusals of blocks inside, panics, Goexits, what is marked with
 // [Ignore], and other errors, unless [Options].Classify knows better.
 //
-// A run beside a fixed limit is drawn in docs/bulkhead-limit.svg. The limit moves after windows of at least 100 ms. If calls typically take 20 µs or more, each is timed, else one in 64.
+// A run beside a fixed limit is drawn in docs/bulkhead-limit.svg. The limit moves after windows of at least 100 ms. If
+// calls typically take 20 µs or more, each is timed, else one in 64.
 //
 // # When it is full
 //

@@ -13,7 +13,7 @@ const (
 	longStreak = 5    // windows without a queue after which it moves all of the way
 	steepest   = 0.5  // the lowest gradient
 	dropsShare = 0.01 // of the calls of a window, which are no sign of overload yet
-	dropSlope  = 0.9  // the highest gradient of a window with more
+	dropSlope  = 0.9  // what the limit is multiplied by after a window with more
 
 	unusedTimes = 5   // times as high as what is used the limit may be
 	idling      = 0.9 // how fast it falls to that
@@ -57,6 +57,9 @@ func (l *gradient) enough() int { return max(manyCalls, int(perSlot*l.limit)) }
 
 func (l *gradient) next(w window) (limit int, fresh bool) {
 	switch {
+	case float64(w.drops) > dropsShare*float64(w.calls):
+		l.cut()
+		return int(l.limit), true // what the old limit has brought about must not cut the new one
 	case l.probing:
 		l.settle(w)
 	case l.due(w):
@@ -88,6 +91,14 @@ func (l *gradient) due(w window) bool {
 	return l.base == 0 || since >= l.probeEvery || since >= int64(probePause) && (!l.sure || l.limit < fallen*l.highest || l.limit > risen*l.lowest)
 }
 
+// cut is what a window with drops does. It ends a probe, which has measured calls that did not go well; and it adds no
+// root, which would be more than it takes from any limit below 100.
+func (l *gradient) cut() {
+	l.probing, l.streak = false, 0
+	l.limit = l.within(l.limit * dropSlope)
+	l.lowest = math.Min(l.lowest, l.limit)
+}
+
 func (l *gradient) move(w window) {
 	slope := 1.0
 	if w.mean > 0 {
@@ -95,9 +106,6 @@ func (l *gradient) move(w window) {
 			l.base, l.sure = (l.base+w.mean)/2, false
 		}
 		slope = math.Min(math.Max(l.tolerance*l.base/w.mean, steepest), 1)
-	}
-	if float64(w.drops) > dropsShare*float64(w.calls) {
-		slope = math.Min(slope, dropSlope)
 	}
 	if slope < 1 {
 		l.streak /= 2

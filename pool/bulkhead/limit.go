@@ -63,7 +63,8 @@ type AIMD struct {
 //
 //	limit = limit × (Tolerance × time without a queue / time now, but at most 1) + √limit
 //
-// smoothed over several windows. It needs no drops; a window with more than 1 % of them multiplies the limit by 0.9.
+// smoothed over several windows. It needs no drops; a window with more than 1 % of them multiplies the limit by 0.9
+// instead.
 //
 // What others ran into is guarded. The time without a queue is not an average that creeps up with the queue, and not a
 // minimum that one lucky call sets for ever: it is measured anew every ProbeEvery, by a window or two at half the limit,
@@ -74,8 +75,9 @@ type AIMD struct {
 // a dependency see each other's queue as a part of the time that the work takes, so use it in front of your own work, or
 // where one process is most of the load, and AIMD where there are many.
 //
-// A window lasts 100 ms or two typical calls, if that is longer, and until 100 calls have ended, but no longer than a
-// second if 10 have; the fewer they were, the less it counts.
+// A window lasts 100 ms or two typical calls, if that is longer, and until 100 calls have ended, or 5 for each of the
+// limit if that is more, but no longer than a second or ten typical calls if 10 have; the fewer they were, the less it
+// counts.
 type Gradient struct {
 	// Initial is the limit to begin with, from Min to Max. 0 is 20, or the nearest that Min and Max allow.
 	Initial int
@@ -97,7 +99,7 @@ func (Gradient) sealed() {}
 
 // check records what is wrong with l. If nothing is, it returns the limit to begin with and what changes it, nil for
 // nothing.
-func check(faults *options.Faults, l Limit) (initial int, changes law) {
+func check(faults *options.Faults, l Limit) (initial int, changes law) { //nolint:ireturn // there are two
 	switch l := l.(type) {
 	case nil:
 		faults.Missing("Limit")

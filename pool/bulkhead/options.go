@@ -62,7 +62,7 @@ type Options struct {
 	TracerProvider trace.TracerProvider
 }
 
-// check records what is wrong with the options of the queue.
+// checkQueue records what is wrong with the options of the queue.
 func (o *Options) checkQueue(f *options.Faults) {
 	f.Require(o.MaxQueue >= 0 && o.MaxQueue <= MaxQueue, "MaxQueue", o.MaxQueue, fmt.Sprintf("must be from 0 (none) to %d", MaxQueue))
 	for _, d := range []struct {

@@ -91,7 +91,7 @@ func plot(curves []curve) string {
 	fmt.Fprintln(&b, `<rect width="100%" height="100%" fill="white"/>`)
 	for i, c := range curves {
 		fmt.Fprintf(&b, `<line x1="%d" y1="18" x2="%d" y2="18" stroke="%s" stroke-width="3"/><text x="%d" y="22">%s</text>`+"\n",
-			left+i*250, left+i*250+24, c.colour, left+i*250+30, c.name)
+			left+i*260, left+i*260+24, c.colour, left+i*260+30, c.name)
 	}
 	panel := func(y int, title string, top float64, of func(trace) []float64) {
 		fmt.Fprintf(&b, `<text x="%d" y="%d" font-weight="bold">%s</text>`+"\n", left, y-8, title)
@@ -116,7 +116,7 @@ func plot(curves []curve) string {
 	for _, mark := range []struct {
 		second int
 		text   string
-	}{{0, "40 workers of 50 ms"}, {40, "20 workers"}, {70, "40 workers"}, {100, "of 100 ms"}} {
+	}{{0, "40 workers of 50 ms"}, {40, "20 workers"}, {70, "40 workers"}, {100, "40 of 100 ms"}} {
 		x := left + mark.second*width/119
 		fmt.Fprintf(&b, `<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="#6b7280" stroke-dasharray="3 3"/><text x="%d" y="%d">%d s: %s</text>`+"\n",
 			x, top, x, base, x+3, base+18, mark.second, mark.text)

@@ -57,7 +57,7 @@ func (l *line) join(ctx context.Context, name string) {
 }
 
 // result returns how a call ended, if it did, and when.
-func (l *line) result(name string) (err error, over bool, after time.Duration) {
+func (l *line) result(name string) (err error, over bool, after time.Duration) { //nolint:staticcheck // in the order in which it is looked at
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	err, over = l.results[name]

@@ -40,9 +40,10 @@ func (s *slots) handOn() {
 	s.unlock()
 }
 
-// estimate returns how long it takes until so many calls more have got a slot, 0 when nothing is known.
+// estimate returns how long it takes until so many calls more have got a slot, 0 when nothing is known. It is half of what
+// a Duration holds at most, so that a clock's reading can be added.
 func (s *slots) estimate(calls int64) time.Duration {
-	return time.Duration(float64(s.typical.Get()) * float64(calls) / float64(max(s.limit.Load(), 1)))
+	return time.Duration(min(float64(s.typical.Get())*float64(calls)/float64(s.limit.Load()), 1<<62))
 }
 
 // join gives a call a slot or a place in the queue, or neither and the reason.

@@ -73,10 +73,10 @@ func TestAConnectionThatIsTakenOverSaysNothing(t *testing.T) {
 	if got := bulkheadhttp.OutcomeOf(http.StatusSwitchingProtocols); got != bulkhead.Ignored {
 		t.Errorf("101: %v", got)
 	}
-	status := 0
+	status := make(chan int, 1)
 	server := httptest.NewServer(bulkheadhttp.Middleware(newBulkhead(t, bulkhead.Options{Limit: bulkhead.AIMD{}}), bulkheadhttp.Options{
 		Outcome: func(s int) bulkhead.Outcome {
-			status = s
+			status <- s
 			return bulkheadhttp.OutcomeOf(s)
 		},
 	})(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -93,9 +93,9 @@ func TestAConnectionThatIsTakenOverSaysNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	server.Close() // waits for the handler
-	if status != http.StatusSwitchingProtocols {
-		t.Errorf("the outcome of status %d", status)
+	server.Close()
+	if got := <-status; got != http.StatusSwitchingProtocols {
+		t.Errorf("the outcome of status %d", got)
 	}
 }
 
