@@ -30,21 +30,28 @@ func goBlocks(page string) []string {
 // guidePackages are what the code of a guide may use without an import.
 var guidePackages = map[string]string{
 	"bytes": "bytes", "context": "context", "errors": "errors", "log": "log", "http": "net/http", "time": "time",
-	"joist":       modulePath,
-	"breaker":     modulePath + "/breaker",
-	"breakerhttp": modulePath + "/breaker/breakerhttp",
-	"bulkhead":    modulePath + "/pool/bulkhead",
-	"retry":       modulePath + "/retry",
-	"retryhttp":   modulePath + "/retry/retryhttp",
-	"throttle":    modulePath + "/breaker/throttle",
+	"balance":      modulePath + "/pool/balance",
+	"batch":        modulePath + "/pool/batch",
+	"breaker":      modulePath + "/breaker",
+	"breakerhttp":  modulePath + "/breaker/breakerhttp",
+	"bulkhead":     modulePath + "/pool/bulkhead",
+	"bulkheadhttp": modulePath + "/pool/bulkhead/bulkheadhttp",
+	"flight":       modulePath + "/pool/flight",
+	"joist":        modulePath,
+	"pool":         modulePath + "/pool",
+	"retry":        modulePath + "/retry",
+	"retryhttp":    modulePath + "/retry/retryhttp",
+	"throttle":     modulePath + "/breaker/throttle",
 }
 
-// theReaders is what a reader has already: a type and two calls. The functions of a guide stand in for them.
+// theReaders is what a reader has already: a type and three calls. The functions of a guide stand in for them.
 const theReaders = `
 type User struct{ ID int64 }
 
 func fetch(ctx context.Context, id int64) (User, error) { return User{id}, ctx.Err() }
 func call(ctx context.Context) error                    { return ctx.Err() }
+
+func fetchMany(ctx context.Context, ids []int64) (map[int64]User, error) { return make(map[int64]User, len(ids)), ctx.Err() }
 `
 
 // guideFile makes a file of one block, in which everything is declared at the top.
