@@ -27,7 +27,7 @@
 // OpenFor, which doubles from opening to opening up to MaxOpenFor, with jitter.
 //
 // Then it is half-open, and lets at most Probes calls out at once. The first Probes results decide: it opens again as
-// soon as FailureRatio of them have failed, and else it closes. A probe that takes longer than ProbeTimeout counts as a
+// soon as FailureRatio of them have failed or SlowRatio of them were slow, and else it closes. A probe that takes longer than ProbeTimeout counts as a
 // failure, and its place is free again. No timer runs for any of this: the next call, State or Stats finds what is due,
 // and dates it back.
 //
@@ -52,7 +52,7 @@
 //
 // A call that hangs does not wait for its end to be counted. The calls that are out are known by the quarter of SlowCall in
 // which they began; when the fifth quarter after that begins, what is still out is counted as slow, which is between 1 and
-// 1.25 × SlowCall after its begin. At its end it is not counted again, but a failure is added to it: it is then a slow
+// 1.25 × SlowCall after its begin. At its end it is not counted again; if it failed, what was counted becomes a slow
 // call that failed. A row of failures waits for that end. No timer runs: the next call, State or Stats finds out. Probes
 // have ProbeTimeout instead.
 //

@@ -60,9 +60,8 @@ func ExampleOptions_slowCall() {
 	for range 2 {
 		_ = b.Do(context.Background(), func(context.Context) error { time.Sleep(2 * time.Millisecond); return nil })
 	}
-	var open *breaker.OpenError
 	err = b.Do(context.Background(), func(context.Context) error { return nil })
-	if errors.As(err, &open) {
+	if open, ok := errors.AsType[*breaker.OpenError](err); ok {
 		fmt.Printf("open: %.0f %% of the calls were slow, %.0f %% failed\n", 100*open.SlowRatio, 100*open.FailureRatio)
 	}
 	// Output: open: 100 % of the calls were slow, 0 % failed

@@ -34,8 +34,8 @@ type KeyedOptions[K comparable] struct {
 //
 // It never holds more than MaxKeys breakers. When a new key finds it full, a closed breaker without a call out is
 // dropped, one that was not asked for lately if there is one. Breakers that are not closed, have a call out, or were given
-// a mode of their own are never dropped; when no other is found, new keys share one more breaker, the overflow. A search looks at 128 breakers at most
-// and goes on where the last one ended.
+// a mode of their own are never dropped; when no other is found, new keys share one more breaker, the overflow. A search
+// looks at 128 breakers at most and goes on where the last one ended.
 type Keyed[K comparable] struct {
 	set    *settings
 	max    int

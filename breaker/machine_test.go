@@ -360,7 +360,7 @@ func guarded(exits bool, fn func() error) (err error) {
 		defer func() {
 			// A panic of the breaker itself may have left a lock behind. Every call on the way out would wait for it, so
 			// the panic takes a goroutine where there is none.
-			if p := recover(); p != nil && p != error(errDown) {
+			if p := recover(); p != nil && p != errDown {
 				trace := fmt.Sprintf("%v\n%s", p, debug.Stack())
 				go panic(trace)
 				select {}

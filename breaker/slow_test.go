@@ -2,7 +2,6 @@ package breaker_test
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -228,7 +227,7 @@ func TestASlowSuccessCanBeAmended(t *testing.T) {
 			p.Amend(errDown)
 			p.Amend(errDown)
 			if s := wantCounts(t, b, 0, 0, 1); s.WindowFailures != 1 || s.WindowSlow != 1 || s.WindowCalls != 1 {
-				t.Fatal(fmt.Sprintf("after %v: %+v", d, s))
+				t.Fatalf("after %v: %+v", d, s)
 			}
 		}
 	})
