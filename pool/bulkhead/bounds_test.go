@@ -1,7 +1,9 @@
 package bulkhead
 
 import (
+	"context"
 	"math"
+	"sync"
 	"testing"
 	"time"
 )
@@ -46,5 +48,42 @@ func TestCallsThatBeganBeforeACutAreNotCounted(t *testing.T) {
 	}
 	if got := b.Stats().Limit; got != 81 {
 		t.Errorf("calls from after the cut: the limit is %d, want 81", got)
+	}
+}
+
+// meeting is a context that ends, and whose caller is given a slot, when it begins to wait: both are there at once.
+type meeting struct {
+	context.Context
+
+	begin func()
+}
+
+func (m meeting) Done() <-chan struct{} {
+	m.begin()
+	return m.Context.Done()
+}
+
+func TestASlotThatMeetsTheEndOfItsCallersContextIsNotLost(t *testing.T) {
+	b, err := New(Options{Limit: Fixed(1), MaxQueue: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 { // which of the two is seen is by chance
+		began, ok := b.slots.enter()
+		if !ok {
+			t.Fatalf("no slot is free: %+v", b.Stats())
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		both := sync.OnceFunc(func() {
+			b.slots.leave(began)
+			cancel()
+		})
+		err := b.Do(meeting{ctx, both}, func(context.Context) error { return nil })
+		if err != nil && err != context.Canceled {
+			t.Fatal(err)
+		}
+	}
+	if got := b.Stats(); got.InFlight != 0 || got.Queued != 0 {
+		t.Errorf("%+v", got)
 	}
 }

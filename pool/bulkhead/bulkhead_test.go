@@ -186,18 +186,20 @@ func TestAPanicReachesTheCallerAndGivesTheSlotBack(t *testing.T) {
 }
 
 func TestAGoexitGivesTheSlotBack(t *testing.T) {
-	b := fixed(t, 1)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, _ = bulkhead.DoValue(context.Background(), b, func(context.Context) (int, error) {
-			runtime.Goexit()
-			return 0, nil
-		})
-	}()
-	<-done
-	if err := b.Do(t.Context(), nothing); err != nil {
-		t.Error(err)
+	for name, b := range map[string]*bulkhead.Bulkhead{"fixed": fixed(t, 1), "adaptive": limited(t, bulkhead.AIMD{Initial: 1, Max: 1})} {
+		for verb, call := range map[string]func(){
+			"Do": func() { _ = b.Do(context.Background(), func(context.Context) error { runtime.Goexit(); return nil }) },
+			"DoValue": func() {
+				_, _ = bulkhead.DoValue(context.Background(), b, func(context.Context) (int, error) { runtime.Goexit(); return 0, nil })
+			},
+		} {
+			var done sync.WaitGroup
+			done.Go(call)
+			done.Wait()
+			if err := b.Do(t.Context(), nothing); err != nil {
+				t.Errorf("%s, %s: %v", name, verb, err)
+			}
+		}
 	}
 }
 

@@ -323,3 +323,23 @@ func TestTheHintGrowsWithTheQueue(t *testing.T) {
 		l.pass(time.Second)
 	})
 }
+
+func TestAFullQueueLosesItsNewestOfLessWorthAndItsOldestUnderOverload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLine(queueing(t, 1, bulkhead.Options{MaxQueue: 3, MaxWait: time.Minute, CoDelTarget: time.Minute}), time.Hour)
+		critical := bulkhead.WithPriority(t.Context(), bulkhead.Critical)
+		for _, name := range []string{"first", "a", "b", "c"} {
+			l.join(t.Context(), name)
+		}
+		l.join(critical, "d") // in the place of c, who would have waited for the longest
+		l.pass(bulkhead.DefaultCoDelInterval)
+		l.join(t.Context(), "e") // in the place of a, who would now
+		l.join(critical, "f")    // in the place of b
+		for name, want := range map[string]bool{"c": true, "a": true, "b": true, "d": false, "e": false, "f": false} {
+			if err, over, _ := l.result(name); over != want || over && reason(err) != bulkhead.ReasonShed {
+				t.Errorf("%s: over %v with %v", name, over, err)
+			}
+		}
+		l.pass(2 * time.Hour)
+	})
+}

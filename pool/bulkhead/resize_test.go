@@ -67,9 +67,9 @@ func TestSetLimitRefusesWhatIsNoLimitAndWhatFindsItsOwn(t *testing.T) {
 func TestNoSlotIsLostToAPanicOrAGoexit(t *testing.T) {
 	for name, o := range map[string]bulkhead.Options{
 		"fixed":          {Limit: bulkhead.Fixed(2)},
-		"fixed, queue":   {Limit: bulkhead.Fixed(2), MaxQueue: 1000, MaxWait: time.Hour, CoDelInterval: bulkhead.NoCoDel},
+		"fixed, queue":   {Limit: bulkhead.Fixed(2), MaxQueue: 1000, MaxWait: 3 * time.Second, CoDelInterval: bulkhead.NoCoDel},
 		"aimd":           {Limit: bulkhead.AIMD{Initial: 2}},
-		"gradient,queue": {Limit: bulkhead.Gradient{Initial: 2}, MaxQueue: 1000, MaxWait: time.Hour, CoDelInterval: bulkhead.NoCoDel},
+		"gradient,queue": {Limit: bulkhead.Gradient{Initial: 2}, MaxQueue: 1000, MaxWait: 3 * time.Second, CoDelInterval: bulkhead.NoCoDel},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, err := bulkhead.New(o)
