@@ -3,11 +3,12 @@ package pool
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 )
 
 // dealt returns a pool with one worker that does not run, which was dealt the first three of five tasks.
-func dealt(t *testing.T) (p *Pool, w *worker, ran *[]int) {
-	p, err := New(Options{Workers: 1})
+func dealt(t *testing.T, o Options) (p *Pool, w *worker, ran *[]int) {
+	p, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +25,7 @@ func dealt(t *testing.T) (p *Pool, w *worker, ran *[]int) {
 }
 
 func TestAHandThatItsWorkerDoesNotComeBackFromGoesBackIntoTheQueueInOrder(t *testing.T) {
-	p, w, ran := dealt(t)
+	p, w, ran := dealt(t, Options{Workers: 1})
 	w.draw().run(p)
 	p.mu.Lock()
 	p.audit()
@@ -51,7 +52,7 @@ func TestAHandThatItsWorkerDoesNotComeBackFromGoesBackIntoTheQueueInOrder(t *tes
 
 func TestATaskInAHandIsHadByItsWorkerOrByAnotherNotByBoth(t *testing.T) {
 	for range 2000 {
-		p, w, _ := dealt(t)
+		p, w, _ := dealt(t, Options{Workers: 1})
 		drawn := make(chan int)
 		go func() {
 			n := 0
@@ -67,6 +68,31 @@ func TestATaskInAHandIsHadByItsWorkerOrByAnotherNotByBoth(t *testing.T) {
 		if n := <-drawn; n+queued != 5 {
 			t.Fatalf("%d drawn and %d queued, of 5", n, queued)
 		}
+	}
+}
+
+func TestAWorkerLooksIntoTheHandsOfOthersBeforeItSleeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, w, ran := dealt(t, Options{Workers: 2, IdleTimeout: KeepIdle})
+		w.busy, p.busy = true, 1 // with a task that lasts
+		p.mu.Lock()
+		other := p.rouse()
+		p.mu.Unlock()
+		p.wake(other)
+		synctest.Wait()
+		if len(*ran) != 5 {
+			t.Errorf("only %v ran, of 5", *ran)
+		}
+		other.roused <- false
+	})
+}
+
+func TestPlacesOfTasksThatHaveLeftTheirHandAreFree(t *testing.T) {
+	p, w, _ := dealt(t, Options{Workers: 1, Queue: 4})
+	for w.draw() != nil { //nolint:revive // takes them all
+	}
+	if err := p.TryGo(t.Context(), func(context.Context) {}); err != nil {
+		t.Error(err)
 	}
 }
 
