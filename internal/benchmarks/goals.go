@@ -79,6 +79,16 @@ var goals = []goal{
 
 	{"bulkhead", "do", "semaphore", both, 0, 25, 0, 0},
 	{"bulkhead", "do", "channel", both, 0, 25, 0, 0},
+	{"bulkhead", "do-aimd", "semaphore", both, 0, 0, 0, 0},
+	{"bulkhead", "do-aimd", "channel", both, 0, 0, 0, 0},
+	{"bulkhead", "do-gradient", "semaphore", both, 0, 0, 0, 0},
+	{"bulkhead", "do-gradient", "channel", both, 0, 0, 0, 0},
+	{"bulkhead", "do-queue", "semaphore", both, 0, 0, 0, 0},
+	{"bulkhead", "do-queue", "channel", both, 0, 0, 0, 0},
+
+	{"batch", "many", "dataloader", both, 0, 0, 0, anyAllocs},
+	{"batch", "many", "map", both, 0, 0, 0, anyAllocs},
+	{"batch", "lone", "dataloader", both, 0, 0, 0, anyAllocs},
 
 	{"balance", "pick", "roundrobin", both, 0, 60, 0, 0},
 	{"balance", "pick-timed", "roundrobin", both, 0, 0, 0, 0},
@@ -96,6 +106,7 @@ var goals = []goal{
 	{"telemetry", "pool", "nocounters", both, 0, 0, 10, 0},
 	{"telemetry", "flight", "nocounters", both, 0, 0, 10, anyAllocs},
 	{"telemetry", "bulkhead", "nocounters", both, 0, 0, 10, 0},
+	{"telemetry", "balance", "nocounters", both, 0, 0, 10, 0},
 }
 
 // String returns the goal as it stands in a line: what is asked, joined by commas, or "none".

@@ -22,6 +22,7 @@ var telemetryCases = []benchCase{
 	{name: "pool", about: "pool/go, with counters and without", twin: "pool/go"},
 	{name: "flight", about: "flight/distinct-keys, with counters and without", twin: "flight/distinct-keys"},
 	{name: "bulkhead", about: "bulkhead/do, with counters and without", twin: "bulkhead/do"},
+	{name: "balance", about: "balance/pick, with counters and without", twin: "balance/pick"},
 }
 
 // twinPeer is what the build without counters is called.

@@ -17,7 +17,7 @@ const MaxTried = 8
 //	})
 //
 // It remembers its last 8 endpoints. It is safe for concurrent use, as by the attempts of a hedge, of which two that begin
-// at the same moment may go to the same endpoint. Do not copy it: go vet notices. It allocates nothing.
+// at the same moment may go to the same endpoint. Do not copy it: go vet notices. It allocates nothing by itself.
 type Call[E comparable] struct {
 	_     noCopy
 	b     *Balancer[E]

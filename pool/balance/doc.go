@@ -33,8 +33,8 @@
 //
 // The time is a peak EWMA, as in Finagle's load balancer: a slower call is believed at once, and quicker ones by and by, with
 // the half-life Decay. Two things are different here. What made an endpoint look slow also fades when nobody calls it, but
-// towards the typical time of all endpoints and not to nothing, so that one which was left alone for a while is tried
-// again and not flooded. And only a success can lower it: an endpoint that fails quickly does not look quick.
+// towards the typical time of all endpoints and not to nothing: one which was left alone for a while is taken for one
+// like the others, and not for the quickest of all. And only a success can lower it: an endpoint that fails quickly does not look quick.
 //
 // If calls typically take 20 µs or more, each is timed, else one in 64.
 //
