@@ -27,9 +27,9 @@
 // OpenFor, which doubles from opening to opening up to MaxOpenFor, with jitter.
 //
 // Then it is half-open, and lets at most Probes calls out at once. The first Probes results decide: it opens again as
-// soon as FailureRatio of them have failed or SlowRatio of them were slow, and else it closes. A probe that takes longer than ProbeTimeout counts as a
-// failure, and its place is free again. No timer runs for any of this: the next call, State or Stats finds what is due,
-// and dates it back.
+// soon as FailureRatio of them have failed or SlowRatio of them were slow, and else it closes. A probe that takes longer
+// than ProbeTimeout counts as a failure, and its place is free again. No timer runs for any of this: the next call, State
+// or Stats finds what is due, and dates it back.
 //
 // Each transition begins a new generation. A result that belongs to an earlier one, such as a success that arrives when
 // the breaker has opened and is half-open by now, counts nowhere and frees nothing.

@@ -172,7 +172,11 @@ func (b *Breaker) countHung(word uint64, now int64) bool {
 			return false
 		}
 		b.tally.addHung(at, tag, hung)
-		if r, due := b.tally.due(b.set.limits, at, tag); due && modeOf(word) != ForcedClosed {
+		switch r, due := b.tally.due(b.set.limits, at, tag); {
+		case !due:
+		case modeOf(word) == ForcedClosed:
+			b.tally.unsettle() // when the mode ends, the next outcome is to look again
+		default:
 			if word&rampFlag != 0 && at >= b.until.Load() {
 				b.endRamp(word) // before that
 			}

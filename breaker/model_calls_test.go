@@ -63,8 +63,7 @@ func (m *model) amendCall(slow bool) {
 // hangsAt returns when a call that is out is found to hang: when the fifth quarter of SlowCall after its own begins.
 func (m *model) hangsAt(p *modelPermit) time.Duration {
 	quarter := (m.o.SlowCall + 3) / 4
-	begun := p.began / quarter * quarter
-	return begun + 5*quarter
+	return p.began - p.began%quarter + 5*quarter
 }
 
 // nextHung returns when the next call is found to hang.
