@@ -154,7 +154,7 @@ func (b *Balancer[E]) finish(ctx context.Context, e *endpoint[E], phase uint64, 
 
 // time takes the time of a call that succeeded, and decides whether all calls are timed.
 func (b *Balancer[E]) time(took time.Duration) {
-	b.typical.Add(took)
+	b.typical.Add(min(took, longest))
 	every := uint64(0)
 	if b.typical.Get() < slowCall {
 		every = sampleMask

@@ -23,7 +23,7 @@ const (
 const (
 	untimed = math.MinInt64 // the reading of a pick that reads no clock
 	never   = math.MaxInt64
-	maxCost = 3600e9 // an hour: with any number of calls in flight the product fits
+	longest = 500e9 // what a call counts as at most, in ns: times all calls that the word can count, it fits into 63 bits
 )
 
 // rules say what a call's outcome and time mean.
@@ -45,7 +45,7 @@ type rules struct {
 //
 // A pick adds one to the calls in flight, and a success takes it away and adds one to the calls in one addition. All
 // else is a compare-and-swap. At 256 calls both counts are halved, so that they tell of the last 128 to 256. The counts
-// have room for 65 000 successes that overtake the one which is to halve them.
+// have room for 65 000 successes that overtake the one which is to halve them, and the calls in flight for 16 million.
 //
 // The phase tells results that still count from late ones: see [Balancer].
 type endpoint[E comparable] struct {
@@ -163,7 +163,7 @@ func (e *endpoint[E]) expect(r *rules, typical, now int64) int64 {
 // since the last (peak EWMA). The time of a call that did not succeed only raises: a failure is no faster answer. Of
 // two that meet here one may be lost, which an average can bear.
 func (e *endpoint[E]) learn(r *rules, took, now int64, success bool) {
-	took = min(max(took, 1), maxCost)
+	took = min(max(took, 1), longest)
 	if latency := e.latency.Load(); took < latency {
 		if !success {
 			return

@@ -312,3 +312,13 @@ func TestWhatMadeAnEndpointLookSlowFadesTowardsWhatIsTypical(t *testing.T) {
 		}
 	})
 }
+
+func TestACallThatLastedForDaysDoesNotOverflowACost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBalancer(t, balance.Options[string]{Endpoints: names(3)})
+		timed(t, b, 1000*time.Hour, nil)
+		if got := stateOf(t, b, "a").Latency; got != 500*time.Second || b.Stats().Typical != got {
+			t.Errorf("%v, typical %v", got, b.Stats().Typical)
+		}
+	})
+}

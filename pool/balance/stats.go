@@ -36,7 +36,7 @@ type Stats struct {
 
 	Panic     bool          // so many endpoints are bad that none is ejected
 	InFlight  int           // calls that are out, to the endpoints that are there now
-	Typical   time.Duration // a moving average of what calls that succeed take, 0 if none has been timed yet
+	Typical   time.Duration // a moving average of what calls that succeed take, each at most 500 s; 0 if none has been timed yet
 	Successes int64         // calls that were a success
 	Failures  int64         // calls that failed
 	Ignored   int64         // calls that told nothing
@@ -73,16 +73,17 @@ type Endpoint[E comparable] struct {
 	Endpoint E
 	State    State
 	InFlight int           // calls that are out
-	Latency  time.Duration // what a call is expected to take, 0 if none has been timed yet
+	Latency  time.Duration // what a call is expected to take, at most 500 s; 0 if none has been timed yet
 	Back     time.Duration // the time until it is bad no more, if it is Suspect or Ejected
 }
 
 // Endpoints tells of each endpoint, in the order in which they were given. It takes the balancer's mutex for a moment.
 func (b *Balancer[E]) Endpoints() []Endpoint[E] {
+	b.current()
 	now := b.clock.Now()
-	m := b.current()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	m := b.members.Load()
 	all := make([]Endpoint[E], 0, len(m.all))
 	for _, e := range m.all {
 		one := Endpoint[E]{Endpoint: e.value, InFlight: int(e.inflight())}
