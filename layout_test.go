@@ -114,6 +114,7 @@ func TestTheLayoutCheckFindsEachKindOfFault(t *testing.T) {
 		{"internal on internal", in("internal/telemetry", modulePath+"/internal/clock"), ""},
 		{"the contract suite on a block", in("internal/contract", modulePath+"/breaker"), ""},
 		{"a block on the contract suite", in("breaker", modulePath+"/internal/contract"), "arrows point down"},
+		{"a suite on its block", in("ratelimit/limittest", modulePath+"/ratelimit"), ""},
 		{"an adapter on an adapter", in("breaker/breakerhttp", modulePath+"/retry/retryhttp"), "arrows point down"},
 	}
 	for _, tt := range tests {
@@ -181,7 +182,7 @@ func level(rel string) int {
 		return 4
 	case strings.HasPrefix(rel, "internal/"):
 		return 1
-	case adapts(rel, "http"), adapts(rel, "redis"):
+	case adapts(rel, "http"), adapts(rel, "redis"), adapts(rel, "test"):
 		return 3
 	default:
 		return 2

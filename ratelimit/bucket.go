@@ -5,14 +5,22 @@ import (
 	"math/bits"
 	"sync/atomic"
 	"time"
+
+	"github.com/joist-go/joist/internal/telemetry"
 )
 
 // maxExact bounds the tokens of a reduced fraction Tokens/Per up to which a bucket counts without any rounding: at 16,
 // a word still holds 18 years of uptime and a fill time of 18 years.
 const maxExact = 16
 
-// maxWord is the largest value of a bucket's time and of its capacity, so that their sum fits a word.
-const maxWord = math.MaxInt64
+const (
+	// maxWord is the largest value of a bucket's time and of its capacity, so that their sum fits a word. What forces
+	// tokens out of a bucket (Charge, Reserve) brings no word beyond it.
+	maxWord = math.MaxInt64
+
+	// sealed is the word of a bucket that was replaced: more than any sum.
+	sealed = math.MaxUint64
+)
 
 // bucket is what all buckets of one limit share: how to count. The state of one bucket is a single 64-bit word.
 //
@@ -24,6 +32,8 @@ const maxWord = math.MaxInt64
 //
 //	take n:  full ≤ now:  n fits, the word becomes now + n·cost
 //	         full > now:  n fits if full + n·cost − now ≤ size; the word becomes full + n·cost
+//	charge n:  the word becomes max(full, now) + n·cost, however far that is
+//	refund n:  the word becomes max(full − n·cost, now)
 //
 // The unit of the word is a part of a token, not a nanosecond: 1/cost token, and a nanosecond is num/den of them. A take
 // adds a whole number of units, so takes never round and a rate does not drift however long a bucket is in use; counted
@@ -44,7 +54,8 @@ const maxWord = math.MaxInt64
 //
 // # Concurrency
 //
-// A word changes by compare-and-swap only, and only to a later time. The clock is read before the word, so a reading may
+// A word changes by compare-and-swap only, or under a lock where several belong together, and only to a later time unless
+// tokens are given back. The clock is read before the word, so a reading may
 // be older than the word it meets: full > now then, and the take is judged as if it came at the older moment, which is
 // never more generous. Neither readings out of order nor a clock that steps back give a token twice. A denial writes
 // nothing, so a flood of denied calls shares the cache line.
@@ -54,7 +65,8 @@ type bucket struct {
 	size     uint64 // units in a full bucket
 	horizon  uint64 // latest reading of the clock, in nanoseconds, that counts
 	burst    int64  // tokens in a full bucket: a take of more never fits
-	limit    Limit  // with its defaults filled in
+	cell     *telemetry.Cell
+	limit    Limit // with its defaults filled in
 }
 
 // newBucket returns how to count limit, which was checked.
@@ -130,12 +142,52 @@ func (b *bucket) next(full uint64, now instant, units uint64) (uint64, bool) {
 	if full <= now.at {
 		return now.at + now.part + units, true
 	}
-	full += units
-	return full, full-now.at <= b.size
+	missing := full - now.at
+	return full + units, missing <= b.size && units <= b.size-missing
+}
+
+// forced is next for units that are taken in any case: it fails only past the end of the word.
+func (b *bucket) forced(full uint64, now instant, units uint64) (uint64, bool) {
+	if full <= now.at {
+		full = now.at + now.part
+	}
+	return full + units, full <= maxWord && units <= maxWord-full
+}
+
+// refunded returns what the word full becomes when units are given back now: never more than a full bucket.
+func (b *bucket) refunded(full uint64, now instant, units uint64) uint64 {
+	if full <= now.at {
+		return full
+	}
+	return full - min(units, full-now.at)
+}
+
+// units returns the units of n tokens, and whether there are so many.
+func (b *bucket) units(n int64) (uint64, bool) {
+	hi, units := bits.Mul64(uint64(n), b.cost)
+	return units, hi == 0 && units <= maxWord
+}
+
+// earliest returns how long it takes from ns until n tokens fit into the bucket of word full, whatever its burst: n may
+// be what several takes one after the other need. It is false when that is past the end of the word.
+func (b *bucket) earliest(full uint64, ns, n int64) (time.Duration, bool) {
+	if b.size == 0 {
+		return 0, n <= b.burst
+	}
+	units, ok := b.units(n)
+	if !ok {
+		return 0, false
+	}
+	full, ok = b.forced(full, b.instant(ns), units)
+	if !ok {
+		return 0, false
+	}
+	return b.until(full-min(full, b.size), ns), true
 }
 
 // grab takes n tokens, at least 1, from the bucket of word if they fit. It returns the word as it is then, or as it was
-// when they did not fit. The reading of the clock is an argument so that tests can step time back.
+// when they did not fit, which is sealed when the bucket was replaced. The reading of the clock is an argument so that
+// tests can step time back.
 func (b *bucket) grab(word *atomic.Uint64, ns, n int64) (full uint64, ok bool) {
 	if b.size == 0 || n > b.burst { // unlimited, none, or more than ever fits
 		return word.Load(), n <= b.burst
@@ -143,6 +195,9 @@ func (b *bucket) grab(word *atomic.Uint64, ns, n int64) (full uint64, ok bool) {
 	now, units := b.instant(ns), uint64(n)*b.cost
 	for {
 		full = word.Load()
+		if full == sealed {
+			return full, false
+		}
 		next, ok := b.next(full, now, units)
 		if !ok {
 			return full, false
@@ -172,6 +227,16 @@ func (b *bucket) result(full uint64, ns, n int64, ok bool) Result {
 	if !ok && !r.Never {
 		r.RetryAfter = b.until(full+uint64(n)*b.cost-b.size, ns)
 	}
+	return r
+}
+
+// answer is result where a shadow that denies lets the take pass.
+func (b *bucket) answer(full uint64, ns, n int64, ok, shadow bool) Result {
+	if !shadow {
+		return b.result(full, ns, n, ok)
+	}
+	r := b.result(full, ns, n, false)
+	r.Allowed, r.Never, r.RetryAfter = true, false, 0
 	return r
 }
 

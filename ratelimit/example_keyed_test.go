@@ -101,7 +101,7 @@ func ExampleKeyedOptions() {
 	// bob true
 	// eve true
 	// mallory false
-	// {Allowed:3 Denied:1 Overflowed:2 Keys:2}
+	// {Allowed:3 Denied:1 ShadowDenied:0 Overflowed:2 Keys:2}
 }
 
 func ExampleResult() {
@@ -123,5 +123,5 @@ func ExampleKeyedStats() {
 		perUser.Allow(user)
 	}
 	fmt.Printf("%+v\n", perUser.Stats())
-	// Output: {Allowed:3 Denied:1 Overflowed:0 Keys:2}
+	// Output: {Allowed:3 Denied:1 ShadowDenied:0 Overflowed:0 Keys:2}
 }

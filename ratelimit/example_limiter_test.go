@@ -94,5 +94,5 @@ func ExampleStats() {
 		lim.Allow()
 	}
 	fmt.Printf("%+v\n", lim.Stats())
-	// Output: {Allowed:2 Denied:3}
+	// Output: {Allowed:2 Denied:3 ShadowDenied:0 Waiting:0}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/joist-go/joist/internal/clock"
 	"github.com/joist-go/joist/internal/options"
-	"github.com/joist-go/joist/internal/telemetry"
 )
 
 // DefaultMaxKeys is the MaxKeys of a [Keyed] that was given none.
@@ -24,8 +23,15 @@ type KeyedOptions[K comparable] struct {
 	// "default".
 	Name string
 
-	// Limits holds the limit of each key. Exactly one is required.
+	// Limits holds the plain limits, which each key has: 1 to MaxLimits, with names that differ. All must allow a take, or
+	// nothing is taken from any. Required.
 	Limits []Limit
+
+	// LimitsFor returns the limits of a key, such as those of its tier, and none for the plain ones. It is called when a
+	// key comes that has no bucket, by the goroutine of the take, outside of every lock, and may call back; a key whose
+	// bucket was full and was dropped is asked for again. It should be quick and answer the same slices. If the answer
+	// is not valid, Take and Do return the error, and Allow is false.
+	LimitsFor func(key K) []Limit
 
 	// MaxKeys is how many keys have a bucket of their own at a time: 1 to 1e9. Default DefaultMaxKeys. A bucket that has
 	// filled up counts only until its place is needed; see [Keyed].
@@ -48,7 +54,7 @@ type KeyedOptions[K comparable] struct {
 // The memory of a Keyed does not depend on how many keys there ever were. A bucket that has filled up holds nothing that
 // a new one would not, so it is dropped at no loss when its place is needed. When MaxKeys keys have a bucket and a new
 // one comes, it takes the place of a full bucket; a key looks at a bounded number of places for one, so it may miss the
-// last few. When it finds none, it is judged by the overflow bucket, which has the same limit and which all such keys
+// last few. When it finds none, it is judged by the overflow bucket, which has the plain Limits and which all such keys
 // share, until there is a place. So a flood of invented keys gets, all together, what MaxKeys keys and one more may have;
 // it does not free the keys that have a bucket from their debts, and does not grow the memory. Honest new keys share the
 // overflow bucket with the flood meanwhile; a key that then finds a place begins with a full bucket of its own, and may
@@ -57,20 +63,25 @@ type KeyedOptions[K comparable] struct {
 // of a [Limiter] beside it.
 //
 // A place takes 16 bytes and the size of K, and 1.3 to 3.2 places are kept per bucket: at most some 10 MB for 100 000
-// string keys, and the strings.
+// string keys, and the strings. A key with several limits, or with limits of its own, takes some 100 bytes more.
 type Keyed[K comparable] struct {
-	bucket  bucket
-	clock   clock.Clock
-	cell    *telemetry.Cell
-	name    string
-	seed    maphash.Seed
-	maxKeys int64
-	shards  []shard[K] // a power of two of them
+	bucket    bucket // the one plain limit; else only the unit of the moments in the shards, a nanosecond
+	simple    bool   // there is one plain limit, and no LimitsFor
+	plan      *plan  // of the plain limits
+	limitsFor func(K) []Limit
+	clock     clock.Clock
+	cells     *cells
+	name      string
+	seed      maphash.Seed
+	maxKeys   int64
+	shards    []shard[K]  // a power of two of them
+	overflow  *state      // of the plain limits
+	tuned     atomic.Bool // a key has limits that were set
+	plans     plans
 
-	_        [cacheLine]byte
-	keys     atomic.Int64 // places taken in all shards, at most maxKeys
-	overflow atomic.Uint64
-	_        [cacheLine - 16]byte
+	_    [cacheLine]byte
+	keys atomic.Int64 // places taken in all shards, at most maxKeys
+	_    [cacheLine - 8]byte
 }
 
 // NewKeyed returns a Keyed without keys. The error lists everything that is wrong with o.
@@ -86,15 +97,21 @@ func NewKeyed[K comparable](o KeyedOptions[K]) (*Keyed[K], error) {
 		o.MaxKeys = DefaultMaxKeys
 	}
 	k := &Keyed[K]{
-		bucket:  newBucket(o.Limits[0]),
-		clock:   clock.New(),
-		cell:    telemetry.NewCell(words),
-		name:    nameOr(o.Name),
-		seed:    maphash.MakeSeed(),
-		maxKeys: int64(o.MaxKeys),
-		shards:  make([]shard[K], shardsFor(o.MaxKeys)),
+		simple:    len(o.Limits) == 1 && o.LimitsFor == nil,
+		limitsFor: o.LimitsFor,
+		clock:     clock.New(),
+		name:      nameOr(o.Name),
+		seed:      maphash.MakeSeed(),
+		maxKeys:   int64(o.MaxKeys),
+		shards:    make([]shard[K], shardsFor(o.MaxKeys)),
 	}
-	observe(k, o.MeterProvider, k.name, k.cell, k.bucket.limit)
+	k.cells = newCells(k, o.MeterProvider, k.name)
+	k.plan = newPlan(o.Limits, k.cells)
+	k.overflow = newState(k.plan, nil)
+	k.bucket = newBucket(Unlimited())
+	if k.simple {
+		k.bucket = k.plan.buckets[0]
+	}
 	return k, nil
 }
 
@@ -119,40 +136,55 @@ func (k *Keyed[K]) AllowN(key K, n int64) bool {
 	if n <= 0 {
 		return n == 0
 	}
-	_, _, ok := k.grab(key, n)
-	count(k.cell, ok)
-	return ok
-}
-
-// Take takes n tokens of key, or none, and tells how its bucket stands. n = 0 takes nothing, is always allowed, and is
-// neither counted nor makes a bucket. The error is [ErrNegative] when n is negative.
-func (k *Keyed[K]) Take(key K, n int64) (Result, error) {
-	if n < 0 {
-		return Result{}, ErrNegative
-	}
-	full, now, ok := k.grab(key, n)
-	if n > 0 {
-		count(k.cell, ok)
-	}
-	return k.bucket.result(full, now, n, ok), nil
-}
-
-// grab takes n tokens of key if they fit. It returns the word of the bucket as it is then, or as it was when they did
-// not fit, and the reading of the clock by which it was judged.
-func (k *Keyed[K]) grab(key K, n int64) (full uint64, now int64, ok bool) {
-	now = k.clock.Now()
-	if k.bucket.size == 0 {
-		return 0, now, n <= k.bucket.burst
-	}
-	hash := maphash.Comparable(k.seed, key)
-	s := &k.shards[hash>>56&uint64(len(k.shards)-1)]
-	full, ok, found := s.take(k, hash|1, key, k.bucket.instant(now), n)
+	_, now, ok, found := k.grab(key, n)
 	if found {
-		return full, now, ok
+		k.bucket.count(ok)
+		return ok || k.bucket.limit.Shadow
 	}
-	k.cell.Add(overflowed, 1)
-	full, ok = k.bucket.grab(&k.overflow, now, n)
-	return full, now, ok
+	r, err := k.beyond(key, now, n)
+	return err == nil && r.Allowed
+}
+
+// Take takes n tokens of key, or none, and tells how its buckets stand. n = 0 takes nothing, is always allowed, and is
+// neither counted nor makes a bucket. The error is [ErrNegative] when n is negative, or what is wrong with the answer of
+// LimitsFor.
+func (k *Keyed[K]) Take(key K, n int64) (Result, error) {
+	switch {
+	case n < 0:
+		return Result{}, ErrNegative
+	case n == 0:
+		return k.act(key, k.clock.Now(), take, 0)
+	}
+	full, now, ok, found := k.grab(key, n)
+	if found {
+		k.bucket.count(ok)
+		return k.bucket.answer(full, now, n, ok, !ok && k.bucket.limit.Shadow), nil
+	}
+	return k.beyond(key, now, n)
+}
+
+// grab takes n tokens of key, at least 1, if they fit. It returns the word of the bucket as it is then, or as it was when
+// they did not fit, and the reading of the clock by which it was judged. It does not find the bucket when the key has none
+// and there is no place for one, or when it has not just the one plain limit.
+func (k *Keyed[K]) grab(key K, n int64) (full uint64, now int64, ok, found bool) {
+	now = k.clock.Now()
+	if !k.simple {
+		return 0, now, false, false
+	}
+	if k.bucket.size == 0 {
+		return 0, now, n <= k.bucket.burst, !k.tuned.Load()
+	}
+	s, hash := k.shardOf(key)
+	full, ok, found = s.take(k, hash, key, k.bucket.instant(now), n)
+	return full, now, ok, found
+}
+
+// beyond takes n tokens of key when grab did not find its bucket.
+func (k *Keyed[K]) beyond(key K, now, n int64) (Result, error) {
+	if k.simple && !k.tuned.Load() {
+		return k.spill(now, take, n)
+	}
+	return k.act(key, now, take, n)
 }
 
 // Subject is one key of a [Keyed], as a block of its own with the verb Do. It is made with [Keyed.For], a value of the
@@ -188,28 +220,37 @@ func (k *Keyed[K]) admit(ctx context.Context, key K) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	full, now, ok := k.grab(key, 1)
-	count(k.cell, ok)
-	if ok {
+	full, now, ok, found := k.grab(key, 1)
+	if !found {
+		r, err := k.beyond(key, now, 1)
+		if err == nil && !r.Allowed {
+			err = refuse(ctx, k.name, r, nil)
+		}
+		return err
+	}
+	k.bucket.count(ok)
+	if ok || k.bucket.limit.Shadow {
 		return nil
 	}
-	return refuse(ctx, k.name, k.bucket.result(full, now, 1, false))
+	return refuse(ctx, k.name, k.bucket.result(full, now, 1, false), nil)
 }
 
 // KeyedStats is what a [Keyed] has counted since it was made, and what it holds.
 type KeyedStats struct {
-	Allowed    int64 // takes that were allowed
-	Denied     int64 // takes that were denied
-	Overflowed int64 // of both, takes that the overflow bucket decided
-	Keys       int   // keys that have a bucket, among them full ones that were not dropped yet
+	Allowed      int64 // takes that were allowed
+	Denied       int64 // takes that were denied
+	ShadowDenied int64 // takes that a shadow would have denied, for each such limit
+	Overflowed   int64 // takes that the overflow bucket decided
+	Keys         int   // keys that have a bucket, among them full ones that were not dropped yet
 }
 
 // Stats returns the counts so far. Takes that go on meanwhile may or may not be in them.
 func (k *Keyed[K]) Stats() KeyedStats {
 	return KeyedStats{
-		Allowed:    k.cell.Total(allowed),
-		Denied:     k.cell.Total(denied),
-		Overflowed: k.cell.Total(overflowed),
-		Keys:       int(min(k.keys.Load(), k.maxKeys)),
+		Allowed:      k.cells.total(allowed),
+		Denied:       k.cells.total(denied),
+		ShadowDenied: k.cells.total(shadowDenied),
+		Overflowed:   k.cells.total(overflowed),
+		Keys:         int(min(k.keys.Load(), k.maxKeys)),
 	}
 }

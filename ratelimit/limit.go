@@ -19,6 +19,9 @@ const (
 // DefaultLimitName is the Name of a [Limit] that was given none.
 const DefaultLimitName = "default"
 
+// MaxLimits is how many limits may hold together.
+const MaxLimits = 8
+
 const (
 	maxLimitName = 128
 	maxFill      = 1 << 61 // nanoseconds, 73 years: what bounds the range of a bucket's word
@@ -45,6 +48,10 @@ type Limit struct {
 	// Burst is the size of the bucket: the most that can be taken at once. Default Tokens. NoBurst lets nothing pass.
 	// A bucket must fill within 73 years.
 	Burst int64
+
+	// Shadow has the limit decide and count without denying: what it would have denied is counted as shadow_denied. It
+	// takes as it would if it denied, so its counts are those of the limit that is being tried out.
+	Shadow bool
 }
 
 // PerSecond returns the limit of n tokens a second, with a burst of n.
@@ -80,16 +87,26 @@ func (l Limit) Named(name string) Limit {
 	return l
 }
 
+// Shadowed returns l as a shadow: it counts what it would deny, and denies nothing.
+func (l Limit) Shadowed() Limit {
+	l.Shadow = true
+	return l
+}
+
 // String describes the limit, as in "default: 100 per 1s, burst 20".
 func (l Limit) String() string {
 	l = l.filled()
+	text := l.Name
+	if l.Shadow {
+		text += " (shadow)"
+	}
 	switch {
 	case l.Tokens == Infinite:
-		return l.Name + ": unlimited"
+		return text + ": unlimited"
 	case l.Burst == NoBurst:
-		return l.Name + ": none"
+		return text + ": none"
 	default:
-		return fmt.Sprintf("%s: %d per %v, burst %d", l.Name, l.Tokens, l.Per, l.Burst)
+		return fmt.Sprintf("%s: %d per %v, burst %d", text, l.Tokens, l.Per, l.Burst)
 	}
 }
 
@@ -110,9 +127,13 @@ func checkLimits(f *options.Faults, limits []Limit) {
 		f.Missing("Limits")
 		return
 	}
-	f.Require(len(limits) == 1, "Limits", limits, "must hold exactly one limit: several in one block are not supported")
+	f.Require(len(limits) <= MaxLimits, "Limits", limits, fmt.Sprintf("must hold at most %d limits", MaxLimits))
+	names := make(map[string]bool)
 	for i, l := range limits {
 		l.check(f, fmt.Sprintf("Limits[%d].", i))
+		name := l.filled().Name
+		f.Require(!names[name], fmt.Sprintf("Limits[%d].Name", i), name, "must differ from the names of the other limits")
+		names[name] = true
 	}
 }
 

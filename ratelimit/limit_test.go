@@ -18,6 +18,7 @@ func TestLimitsAreWrittenAsTheyAreRead(t *testing.T) {
 		"default: 1 per 250ms, burst 1":       ratelimit.Every(250 * time.Millisecond),
 		"default: unlimited":                  ratelimit.Unlimited(),
 		"closed: none":                        ratelimit.None().Named("closed"),
+		"trial (shadow): 5 per 1s, burst 5":   ratelimit.PerSecond(5).Named("trial").Shadowed(),
 		"default: 3 per 1m30s, burst 3":       {Tokens: 3, Per: 90 * time.Second},
 		"default: 1000000000 per 1s, burst 9": ratelimit.PerSecond(1e9).WithBurst(9),
 	} {
@@ -38,7 +39,9 @@ var invalid = []struct {
 }{
 	{"Name", func(name *string, _ *[]ratelimit.Limit, _ *int) { *name = "a\nb" }, `"a\nb", but must be at most 128 bytes`},
 	{"Limits", set(), "not set, but it is required"},
-	{"Limits", set(ratelimit.PerSecond(1), ratelimit.PerHour(1)), "burst 1], but must hold exactly one limit"},
+	{"Limits", set(make([]ratelimit.Limit, 9)...), "must hold at most 8 limits"},
+	{"Limits[1].Name", set(ratelimit.PerSecond(1), ratelimit.PerHour(1)), `"default", but must differ from the names of the other`},
+	{"Limits[2].Name", set(ratelimit.PerSecond(1), ratelimit.PerHour(1).Named("b"), ratelimit.PerDay(1).Named("b")), `"b", but must differ`},
 	{"Limits[0].Name", set(ratelimit.PerSecond(1).Named("täglich")), "printable ASCII"},
 	{"Limits[0].Name", set(ratelimit.PerSecond(1).Named("a\tb")), "printable ASCII"},
 	{"Limits[0].Name", set(ratelimit.PerSecond(1).Named(strings.Repeat("a", 129))), "at most 128"},
@@ -70,6 +73,11 @@ func TestNewNamesFieldValueAndRule(t *testing.T) {
 			expect(t, keyed == nil, err, "joist/ratelimit: KeyedOptions."+tt.field+" is ", tt.rule)
 		})
 	}
+	for _, o := range []ratelimit.Options{{MaxWait: -1}, {MaxWaiters: -1}, {MaxWaiters: 1e6 + 1}} {
+		o.Limits = []ratelimit.Limit{ratelimit.PerSecond(1)}
+		l, err := ratelimit.New(o)
+		expect(t, l == nil, err, "joist/ratelimit: Options.MaxWait", "but must ")
+	}
 	for _, maxKeys := range []int{-1, 1e9 + 1} {
 		_, err := ratelimit.NewKeyed(ratelimit.KeyedOptions[int]{Limits: []ratelimit.Limit{ratelimit.PerSecond(1)}, MaxKeys: maxKeys})
 		expect(t, true, err, "joist/ratelimit: KeyedOptions.MaxKeys is ", "but must be from 1 to 1e9")
@@ -94,7 +102,7 @@ func TestNewReportsAllFaultsAtOnce(t *testing.T) {
 		Limits:  []ratelimit.Limit{{Name: "ä", Tokens: -3, Per: -1, Burst: -4}, {}},
 		MaxKeys: -1,
 	})
-	expect(t, true, err, ".Name is", ".Limits is", ".Limits[0].Name is", ".Limits[0].Tokens is", ".Limits[0].Per is",
+	expect(t, true, err, ".Name is", ".Limits[0].Name is", ".Limits[0].Tokens is", ".Limits[0].Per is",
 		".Limits[0].Burst is", ".Limits[1].Tokens is", ".Limits[1].Per is", ".MaxKeys is")
 }
 

@@ -6,10 +6,16 @@ import (
 	"time"
 )
 
-// ErrNegative is returned by Take for a negative number of tokens.
+// ErrNegative is returned for a negative number of tokens.
 var ErrNegative = errors.New("joist/ratelimit: the number of tokens is negative")
 
-// Result is the answer to a take: what was decided, and how the bucket stands afterwards.
+// ErrHorizon is returned by Charge and Reserve when a bucket would be in debt for years: past the 18 to 292 years, by its
+// rate, for which it can count. Nothing was taken then.
+var ErrHorizon = errors.New("joist/ratelimit: the debt is longer than a bucket can count")
+
+// Result is the answer to a take: what was decided, and how the bucket of the limit that decided stands afterwards. With
+// several limits, that is the one that denies the longest, or, of a take that was allowed, the one with the fewest tokens
+// left, and the first of those. A shadow does not decide, unless there is no other limit.
 type Result struct {
 	// Allowed tells whether the tokens were taken. Nothing was taken otherwise.
 	Allowed bool
@@ -30,10 +36,15 @@ type Result struct {
 
 	// Limit is the limit that decided, with its defaults filled in.
 	Limit Limit
+
+	// Degraded tells that the answer is not that of the shared bucket, because its store could not be asked. It is never
+	// set by the types of this package.
+	Degraded bool
 }
 
 // Taker takes tokens from the bucket of a key, wherever the buckets are. It is what middleware asks. [TakerOf] makes one
-// of a [Keyed].
+// of a [Keyed], [Limiter.Taker] of a [Limiter], and [Chain] of others. The suite in package limittest holds what is
+// expected of one.
 //
 // Take takes n tokens from the bucket of key, or none: a denial is a Result, not an error. n = 0 takes nothing and tells
 // how the bucket stands. The errors are [ErrNegative], ctx.Err() when ctx has ended, and what a bucket's store fails
@@ -43,7 +54,7 @@ type Taker interface {
 }
 
 // TakerOf returns keyed as a [Taker], which asks ctx before each take. It panics if keyed is nil.
-func TakerOf(keyed *Keyed[string]) Taker {
+func TakerOf(keyed *Keyed[string]) Refunder {
 	if keyed == nil {
 		panic("joist/ratelimit: TakerOf of a nil Keyed")
 	}
@@ -57,4 +68,11 @@ func (t taker) Take(ctx context.Context, key string, n int64) (Result, error) {
 		return Result{}, err
 	}
 	return t.keyed.Take(key, n)
+}
+
+func (t taker) Refund(_ context.Context, key string, n int64) error { return t.keyed.Refund(key, n) }
+func (t taker) Charge(_ context.Context, key string, n int64) error { return t.keyed.Charge(key, n) }
+
+func (t taker) SetLimits(_ context.Context, key string, limits []Limit) error {
+	return t.keyed.SetLimits(key, limits)
 }

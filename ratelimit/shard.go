@@ -28,7 +28,7 @@ const (
 // hand meets buckets in an order of its own, so that each is looked at once per round. Whenever a bucket is seen that is
 // not full, the moment at which it will be is kept; after a whole round the earliest of them is a bound before which no
 // search can succeed, and none is made. Words only grow, and a bucket that joins lowers the bound to its own, so the bound
-// holds. Under a flood that leaves every bucket in debt, a new key costs two comparisons.
+// holds. Tokens that are given back lower it likewise. Under a flood that leaves every bucket in debt, a new key costs two comparisons.
 //
 // A table is rebuilt when 3/4 of it are taken, so that the full buckets are gone and at least 1/8 of the places are free
 // for new keys until the next time: amortized, each new key moves a constant number of places, and nothing is allocated
@@ -42,6 +42,7 @@ type shard[K comparable] struct {
 	earliest uint64     // the first moment at which a bucket seen in this round is full
 	notUntil uint64     // no bucket of the shard is full before this moment
 	dropped  uint64     // the latest moment at which a bucket was dropped
+	accounts []*account // beside places, when a key ever had other limits than the plain one
 	_        [cacheLine]byte
 }
 
@@ -52,13 +53,16 @@ type place[K comparable] struct {
 	key  K
 }
 
-// take takes n tokens of key if they fit, like bucket.grab. It does not find the bucket when the key has none and there
-// is no place for one.
+// take takes n tokens of key from the plain bucket if they fit, like bucket.grab. It does not find the bucket when the key
+// has none and there is no place for one, or when it has limits of its own.
 func (s *shard[K]) take(k *Keyed[K], hash uint64, key K, now instant, n int64) (full uint64, ok, found bool) {
 	b := &k.bucket
 	s.mu.Lock()
 	i, there := s.find(hash, key)
 	switch {
+	case there && s.accounts != nil && s.accounts[i] != nil:
+		s.mu.Unlock()
+		return 0, false, false
 	case there:
 		full = s.places[i].full
 	case now.at < s.dropped:
@@ -77,7 +81,7 @@ func (s *shard[K]) take(k *Keyed[K], hash uint64, key K, now instant, n int64) (
 		s.mu.Unlock()
 		return 0, false, false
 	default:
-		s.insert(k, hash, key, next, now.at)
+		s.insert(k, place[K]{hash, next, key}, nil, now.at)
 		full = next
 	}
 	s.mu.Unlock()
@@ -120,22 +124,33 @@ func (s *shard[K]) claim(k *Keyed[K], now uint64) bool {
 }
 
 // insert puts a bucket that was claimed into a free place.
-func (s *shard[K]) insert(k *Keyed[K], hash uint64, key K, full, now uint64) {
+func (s *shard[K]) insert(k *Keyed[K], p place[K], a *account, now uint64) {
 	if 4*(s.taken+1) > 3*len(s.places) {
 		k.keys.Add(-s.rebuild(now))
 	}
-	s.put(place[K]{hash, full, key})
+	if a != nil && s.accounts == nil {
+		s.accounts = make([]*account, len(s.places))
+	}
+	s.put(p, a)
+	s.fills(p.full)
+}
+
+// fills notes that a bucket will be full at a moment that may be earlier than those noted.
+func (s *shard[K]) fills(full uint64) {
 	s.notUntil = min(s.notUntil, full)
 	s.earliest = min(s.earliest, full)
 }
 
-func (s *shard[K]) put(p place[K]) {
+func (s *shard[K]) put(p place[K], a *account) {
 	mask := len(s.places) - 1
 	i := home(p.hash, mask)
 	for s.places[i].hash != 0 {
 		i = (i + 1) & mask
 	}
 	s.places[i] = p
+	if s.accounts != nil {
+		s.accounts[i] = a
+	}
 	s.taken++
 }
 
@@ -173,11 +188,19 @@ func (s *shard[K]) rebuild(now uint64) (freed int64) {
 
 // move makes a table of that size and puts into it what is not full.
 func (s *shard[K]) move(size int, now uint64) {
-	old := s.places
+	old, accounts := s.places, s.accounts
 	s.places, s.taken = make([]place[K], size), 0
+	if accounts != nil {
+		s.accounts = make([]*account, size)
+	}
 	for i := range old {
-		if old[i].hash != 0 && old[i].full > now {
-			s.put(old[i])
+		if old[i].hash == 0 || old[i].full <= now {
+			continue
+		}
+		if accounts == nil {
+			s.put(old[i], nil)
+		} else {
+			s.put(old[i], accounts[i])
 		}
 	}
 }
@@ -217,9 +240,15 @@ func (s *shard[K]) remove(i int) {
 	for j := (i + 1) & mask; s.places[j].hash != 0; j = (j + 1) & mask {
 		if (j-home(s.places[j].hash, mask))&mask >= (j-i)&mask {
 			s.places[i] = s.places[j]
+			if s.accounts != nil {
+				s.accounts[i] = s.accounts[j]
+			}
 			i = j
 		}
 	}
 	s.places[i] = place[K]{}
+	if s.accounts != nil {
+		s.accounts[i] = nil
+	}
 	s.taken--
 }

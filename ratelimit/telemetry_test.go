@@ -38,10 +38,12 @@ func TestTakesAreExported(t *testing.T) {
 		k.Allow(key)
 	}
 	want := map[string]int64{
-		"joist.ratelimit.requests{request}{joist.name=out,joist.ratelimit.limit=hourly,joist.ratelimit.result=allowed}":      3,
-		"joist.ratelimit.requests{request}{joist.name=out,joist.ratelimit.limit=hourly,joist.ratelimit.result=denied}":       2,
-		"joist.ratelimit.requests{request}{joist.name=default,joist.ratelimit.limit=default,joist.ratelimit.result=allowed}": 11,
-		"joist.ratelimit.requests{request}{joist.name=default,joist.ratelimit.limit=default,joist.ratelimit.result=denied}":  89,
+		"joist.ratelimit.requests{request}{joist.name=out,joist.ratelimit.limit=hourly,joist.ratelimit.result=allowed}":            3,
+		"joist.ratelimit.requests{request}{joist.name=out,joist.ratelimit.limit=hourly,joist.ratelimit.result=denied}":             2,
+		"joist.ratelimit.requests{request}{joist.name=out,joist.ratelimit.limit=hourly,joist.ratelimit.result=shadow_denied}":      0,
+		"joist.ratelimit.requests{request}{joist.name=default,joist.ratelimit.limit=default,joist.ratelimit.result=allowed}":       11,
+		"joist.ratelimit.requests{request}{joist.name=default,joist.ratelimit.limit=default,joist.ratelimit.result=denied}":        89,
+		"joist.ratelimit.requests{request}{joist.name=default,joist.ratelimit.limit=default,joist.ratelimit.result=shadow_denied}": 0,
 	}
 	if got := m.collect(t); !maps.Equal(got, want) {
 		t.Errorf("exported %v, want %v", got, want)

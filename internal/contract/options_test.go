@@ -55,7 +55,8 @@ var (
 		[]ratelimit.Limit{ratelimit.PerSecond(-2)},
 		[]ratelimit.Limit{ratelimit.PerSecond(1).WithBurst(-2)},
 		[]ratelimit.Limit{ratelimit.PerSecond(1).Named("a\nb")},
-		[]ratelimit.Limit{ratelimit.PerSecond(1), ratelimit.PerMinute(1)},
+		[]ratelimit.Limit{ratelimit.PerSecond(1), ratelimit.PerMinute(1)}, // of one name
+		make([]ratelimit.Limit, ratelimit.MaxLimits+1),
 	}
 	breakerFields = map[string][]any{
 		"Window":              {breaker.Last(-time.Second), breaker.Last(1), breaker.LastCalls(0), breaker.LastCalls(10_001)},
@@ -111,12 +112,12 @@ var optionsCases = []optionsCase{
 	},
 	{
 		valid:   ratelimit.Options{Limits: []ratelimit.Limit{ratelimit.PerSecond(1)}},
-		invalid: map[string][]any{"Limits": badLimits},
+		invalid: map[string][]any{"Limits": badLimits, "MaxWait": {-time.Second}, "MaxWaiters": {-1, 1_000_001}},
 		make:    func(o any) error { _, err := ratelimit.New(o.(ratelimit.Options)); return err },
 	},
 	{
 		valid:   ratelimit.KeyedOptions[string]{Limits: []ratelimit.Limit{ratelimit.PerSecond(1)}},
-		invalid: map[string][]any{"Limits": badLimits, "MaxKeys": {-1, int(1e9) + 1}},
+		invalid: map[string][]any{"Limits": badLimits, "MaxKeys": {-1, int(1e9) + 1}, "LimitsFor": {anyValue{}}},
 		make:    func(o any) error { _, err := ratelimit.NewKeyed(o.(ratelimit.KeyedOptions[string])); return err },
 	},
 	{

@@ -35,7 +35,7 @@ func useEverything(t *testing.T, m meters) (release func()) {
 	t.Helper()
 	limits := []ratelimit.Limit{ratelimit.PerSecond(1).Named("burst")}
 	kept := []any{
-		joist.Must(ratelimit.New(ratelimit.Options{Limits: limits, MeterProvider: m})),
+		useLimiter(t, m, limits),
 		joist.Must(ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{Limits: limits, MeterProvider: m})),
 		joist.Must(breaker.New(breaker.Options{MeterProvider: m})),
 		joist.Must(breaker.NewKeyed(breaker.KeyedOptions[string]{Options: breaker.Options{MeterProvider: m}})),
@@ -75,6 +75,21 @@ func useCache(t *testing.T, m meters) any {
 		}()
 	}
 	return c
+}
+
+// useLimiter has a call wait for a token.
+func useLimiter(t *testing.T, m meters, limits []ratelimit.Limit) any {
+	t.Helper()
+	l := joist.Must(ratelimit.New(ratelimit.Options{Limits: limits, MeterProvider: m}))
+	if err := l.SetLimits([]ratelimit.Limit{ratelimit.PerSecond(1000).Named("burst").WithBurst(1)}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := l.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	return l
 }
 
 // useBulkhead has a call wait for a slot that it does not get.

@@ -3,6 +3,7 @@ package ratelimithttp
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -10,37 +11,155 @@ import (
 // can pick any address of.
 const ipv6Group = 64
 
-// ClientIP returns a Key that tells clients apart by the address that their connection comes from, as
-// [http.Request].RemoteAddr has it. No field of the request is looked at, as a client writes there what it likes; behind
-// a proxy all requests have the proxy's address. An IPv4 address is a key of its own, also when it is mapped into IPv6;
-// an IPv6 address stands for its /64, without a zone. Requests from anything else, such as a Unix socket, share the empty
-// key. An IPv4 client costs no allocation.
-func ClientIP() func(*http.Request) string {
-	return func(r *http.Request) string { return group(r.RemoteAddr) }
-}
-
-// group returns the key of a remote address: host and port, or a host alone as other middleware may leave it.
-func group(remote string) string {
-	if from, err := netip.ParseAddrPort(remote); err == nil {
-		if from.Addr().Is4() {
-			return remote[:strings.LastIndexByte(remote, ':')] // netip takes the canonical form of IPv4 alone
+// ClientIP returns a Key that tells clients apart by their address. An IPv4 address is a key of its own, also when it is
+// mapped into IPv6; an IPv6 address stands for its /64, without a zone. An IPv4 client costs no allocation.
+//
+// Without trusted prefixes the address is the one that the connection comes from, as [http.Request].RemoteAddr has it, and
+// no field of the request is looked at, as a client writes there what it likes. Requests from anything that is no address,
+// such as a Unix socket, share the empty key.
+//
+// # Behind proxies
+//
+// trusted are the addresses of the proxies that stand in front of the server and add to X-Forwarded-For or to Forwarded
+// (RFC 7239) whom they had a request from. Only a connection from one of them has its fields read, over all lines and from
+// the right, where the nearest proxy wrote: the first address that is not trusted is the client, and what stands to the
+// left of it is what the client says itself, and is never looked at. If all of them are trusted, the leftmost is the
+// client.
+//
+// The walk stops at what cannot be parsed, an empty element, "unknown" and obfuscated names included, and the client is
+// then the proxy that wrote it: all clients of whom it says no more share its bucket. The same goes for a request in which
+// X-Forwarded-For and Forwarded are both there and lead to different clients, since one of the two is not the proxy's
+// work: its client is the connection's address. Have proxies remove the field that they do not write.
+//
+// Trust no prefix that clients connect from: who is trusted can be anybody. An IPv4 prefix holds also the addresses mapped
+// into IPv6, zones do not matter, and a prefix stands for all of its addresses, masked or not. ClientIP panics if a prefix
+// is not valid.
+func ClientIP(trusted ...netip.Prefix) func(*http.Request) string {
+	proxies := make(prefixes, 0, len(trusted))
+	for _, p := range trusted {
+		if !p.IsValid() {
+			panic("joist/ratelimithttp: ClientIP trusts a prefix, but it is not valid")
 		}
-		return groupIPv6(from.Addr())
+		if mapped := 96; p.Addr().Is4In6() && p.Bits() >= mapped {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
+		}
+		proxies = append(proxies, p)
 	}
-	addr, err := netip.ParseAddr(remote)
-	switch {
-	case err != nil:
-		return ""
-	case addr.Is4():
-		return remote
-	default:
-		return groupIPv6(addr)
+	return func(r *http.Request) string {
+		peer, ok := parseNode(r.RemoteAddr)
+		if !ok {
+			return ""
+		}
+		if len(proxies) == 0 || !proxies.hold(peer.addr) {
+			return peer.key()
+		}
+		return proxies.client(peer, r.Header).key()
 	}
 }
 
-func groupIPv6(addr netip.Addr) string {
-	if addr.Is4In6() {
-		return addr.Unmap().String()
+// prefixes are the addresses of proxies.
+type prefixes []netip.Prefix
+
+// hold tells whether an address, unmapped and without a zone, is that of a proxy.
+func (p prefixes) hold(addr netip.Addr) bool {
+	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
+}
+
+// client returns whom the proxy at the other end of the connection had a request from.
+func (p prefixes) client(peer node, h http.Header) node {
+	plain, forwarded := h["X-Forwarded-For"], h["Forwarded"]
+	switch {
+	case len(forwarded) == 0:
+		return p.walk(peer, plain, lastAddress)
+	case len(plain) == 0:
+		return p.walk(peer, forwarded, lastFor)
 	}
-	return netip.PrefixFrom(addr.WithZone(""), ipv6Group).Masked().String()
+	one, other := p.walk(peer, plain, lastAddress), p.walk(peer, forwarded, lastFor)
+	if one.addr != other.addr {
+		return peer
+	}
+	return one
+}
+
+// walk follows the elements of a field's lines from the right for as long as they are proxies, and returns the last node
+// that could be read. last takes the last element off a line.
+func (p prefixes) walk(at node, lines []string, last func(line string) (element node, rest string, more, ok bool)) node {
+	for _, line := range slices.Backward(lines) {
+		for more := true; more; {
+			var next node
+			var ok bool
+			if next, line, more, ok = last(line); !ok {
+				return at
+			}
+			at = next
+			if !p.hold(at.addr) {
+				return at
+			}
+		}
+	}
+	return at
+}
+
+// node is an address, and where it is IPv4 the text that it was read from.
+type node struct {
+	addr netip.Addr // unmapped, without a zone
+	text string
+}
+
+// key returns what stands for the node.
+func (n node) key() string {
+	switch {
+	case n.text != "":
+		return n.text
+	case n.addr.Is4():
+		return n.addr.String()
+	default:
+		return netip.PrefixFrom(n.addr, ipv6Group).Masked().String()
+	}
+}
+
+// parseNode reads an address, alone or with a port: "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]",
+// "[2001:db8::1]:80".
+func parseNode(s string) (node, bool) {
+	host := s
+	if inner, bracketed := strings.CutPrefix(s, "["); bracketed {
+		end := strings.IndexByte(inner, ']')
+		if end < 0 {
+			return node{}, false
+		}
+		host = inner[:end]
+		if rest := inner[end+1:]; strings.IndexByte(host, ':') < 0 || rest != "" && !isPort(rest) {
+			return node{}, false
+		}
+	} else if colon := strings.IndexByte(s, ':'); colon >= 0 && strings.IndexByte(s[colon+1:], ':') < 0 {
+		if host = s[:colon]; !isPort(s[colon:]) {
+			return node{}, false
+		}
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return node{}, false
+	}
+	if addr.Is4() {
+		return node{addr, host}, true // netip takes the canonical form of IPv4 alone
+	}
+	return node{addr: addr.WithZone("").Unmap()}, true
+}
+
+// isPort tells whether s is a colon and a port as RFC 7239, section 6.2, has it: a number, or a name that hides it.
+func isPort(s string) bool {
+	if len(s) < len(":1") || s[0] != ':' {
+		return false
+	}
+	s = s[1:]
+	if s[0] == '_' {
+		return len(s) > 1 && strings.IndexFunc(s, notObfuscated) < 0
+	}
+	return len(s) <= 5 && strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }) < 0
+}
+
+func notObfuscated(r rune) bool {
+	letter := r|0x20 >= 'a' && r|0x20 <= 'z'
+	digit := r >= '0' && r <= '9'
+	return !letter && !digit && r != '.' && r != '_' && r != '-'
 }

@@ -23,7 +23,8 @@ const maxInteger = 999_999_999_999_999
 // policy is what is said about one limit to every client.
 type policy struct {
 	limit   ratelimit.Limit
-	field   string // RateLimit-Policy, "" when the limit has no fields
+	field   string // its member of RateLimit-Policy, "" when the limit has no fields
+	line    string // RateLimit-Policy when this limit decides: with the policies that are always told
 	name    string // the limit's name as a String of a structured field
 	problem []byte // the body of a refusal
 }
@@ -31,8 +32,8 @@ type policy struct {
 func newPolicy(limit ratelimit.Limit) *policy {
 	p := &policy{limit: limit, problem: quotaExceeded(limit.Name)}
 	name, ok := appendString(nil, limit.Name)
-	if !ok || limit.Name == "" || limit.Tokens == ratelimit.Infinite {
-		return p
+	if !ok || limit.Name == "" || limit.Tokens == ratelimit.Infinite || limit.Shadow {
+		return p // a shadow denies nothing, and is the server's own affair
 	}
 	p.name = string(name)
 	quota, window := quotaOf(limit)
@@ -112,6 +113,9 @@ func (v *values) add(h http.Header, field string, place int, value string) {
 
 // setFields sets the fields for an answer.
 func (p *policy) setFields(h http.Header, v *values, res ratelimit.Result) {
+	if p.line != "" {
+		v.add(h, policyField, policyValue, p.line)
+	}
 	if p.field == "" {
 		return
 	}
@@ -123,7 +127,6 @@ func (p *policy) setFields(h http.Header, v *values, res ratelimit.Result) {
 		field = append(field, ";t="...)
 		field = strconv.AppendInt(field, more, 10)
 	}
-	v.add(h, policyField, policyValue, p.field)
 	v.add(h, limitField, limitValue, string(field))
 }
 

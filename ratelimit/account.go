@@ -1,0 +1,270 @@
+package ratelimit
+
+import (
+	"errors"
+	"hash/maphash"
+	"math"
+	"math/bits"
+	"slices"
+	"sync"
+
+	"github.com/joist-go/joist/internal/options"
+)
+
+// ErrFull is returned by [Keyed.SetLimits] when MaxKeys keys have a bucket, none of them full.
+var ErrFull = errors.New("joist/ratelimit: there is no place for another key")
+
+// account is the state of a key that has more than the one plain limit, or others. The lock of its shard guards it.
+// The word in its place is the moment at which all its buckets are full, in the unit of the plain limit, so that accounts
+// are dropped like words.
+type account struct {
+	plan  *plan
+	words []uint64
+}
+
+// act does what to n tokens of key, and with n = 0 looks. It is the way of all that is not a take of a plain limit.
+func (k *Keyed[K]) act(key K, ns int64, what op, n int64) (Result, error) {
+	s, hash := k.shardOf(key)
+	now := k.bucket.instant(ns)
+	s.mu.Lock()
+	i, there := s.find(hash, key)
+	plan := k.plan
+	if !there && k.limitsFor != nil {
+		roomy := n == 0 || s.roomy(k, now.at)
+		s.mu.Unlock()
+		if !roomy {
+			return k.spill(ns, what, n)
+		}
+		var err error
+		if plan, err = k.planFor(key); err != nil { // outside of the lock: it may call back
+			return Result{}, err
+		}
+		s.mu.Lock()
+		i, there = s.find(hash, key)
+	}
+	r, v, placed := Result{}, verdict{}, true
+	if there {
+		r, v, plan = s.alter(k, i, ns, what, n)
+	} else {
+		r, v, placed = s.begin(k, hash, key, plan, ns, what, n)
+	}
+	s.mu.Unlock()
+	switch {
+	case !placed:
+		return k.spill(ns, what, n)
+	case what == take && n > 0:
+		plan.count(v)
+	}
+	return r, v.err
+}
+
+// alter does what to n tokens of the key at place i, and returns its plan.
+func (s *shard[K]) alter(k *Keyed[K], i int, ns int64, what op, n int64) (r Result, v verdict, p *plan) {
+	place, a := &s.places[i], s.account(i)
+	if a == nil {
+		word := [1]uint64{place.full}
+		r, v = k.plan.answer(word[:], ns, what, n)
+		place.full = word[0]
+		s.fills(place.full)
+		return r, v, k.plan
+	}
+	r, v = a.plan.answer(a.words, ns, what, n)
+	place.full = k.fullAt(a)
+	s.fills(place.full)
+	return r, v, a.plan
+}
+
+// account returns the account at place i, nil when there is only a word.
+func (s *shard[K]) account(i int) *account {
+	if s.accounts == nil {
+		return nil
+	}
+	return s.accounts[i]
+}
+
+// begin is alter for a key without a bucket. It is not placed when it would need one and there is no place.
+func (s *shard[K]) begin(k *Keyed[K], hash uint64, key K, p *plan, ns int64, what op, n int64) (r Result, v verdict, placed bool) {
+	ns = max(ns, int64(k.bucket.reached(s.dropped))) // see shard
+	var room [MaxLimits]uint64
+	words := room[:len(p.buckets)]
+	r, v = p.answer(words, ns, what, n)
+	if slices.Max(words) == 0 {
+		return r, v, true // still full
+	}
+	now := k.bucket.instant(ns).at
+	if !s.claim(k, now) {
+		return Result{}, verdict{}, false
+	}
+	s.place(k, hash, key, p, words, now)
+	return r, v, true
+}
+
+// place puts the buckets of a key that was claimed into a free place.
+func (s *shard[K]) place(k *Keyed[K], hash uint64, key K, p *plan, words []uint64, now uint64) {
+	if p == k.plan && k.simple {
+		s.insert(k, place[K]{hash, words[0], key}, nil, now)
+		return
+	}
+	a := &account{p, slices.Clone(words)}
+	s.insert(k, place[K]{hash, max(now, k.fullAt(a)), key}, a, now)
+}
+
+// roomy tells whether a key may find a place: it does when a search could not be in vain.
+func (s *shard[K]) roomy(k *Keyed[K], now uint64) bool {
+	return k.keys.Load() < k.maxKeys || s.taken > 0 && now >= s.notUntil
+}
+
+// answer does what to n tokens and describes it.
+func (p *plan) answer(words []uint64, ns int64, what op, n int64) (Result, verdict) {
+	if n == 0 {
+		return p.peek(words, ns), verdict{ok: true}
+	}
+	v := p.do(what, words, ns, n)
+	return p.result(words, ns, n, v), v
+}
+
+// fullAt returns the first moment, in the unit of the plain limit, at which all buckets of a are full.
+func (k *Keyed[K]) fullAt(a *account) uint64 {
+	b := &k.bucket
+	hi, lo := bits.Mul64(a.plan.idleAt(a.words), b.num)
+	if hi >= b.den {
+		return math.MaxUint64
+	}
+	at, rest := bits.Div64(hi, lo, b.den)
+	if rest != 0 && at != math.MaxUint64 {
+		at++
+	}
+	return at
+}
+
+// spill does what to n tokens of a key for which there is no place, in the overflow bucket.
+func (k *Keyed[K]) spill(ns int64, what op, n int64) (Result, error) {
+	if what != take {
+		v, _ := k.overflow.do(what, ns, n, nil)
+		return Result{}, v.err
+	}
+	k.plan.buckets[0].cell.Add(overflowed, 1)
+	r, _ := k.overflow.take(ns, n, true)
+	return r, nil
+}
+
+// Charge takes n tokens of key whether they are there or not: for what a call turns out to have cost. The bucket may be in
+// debt then. It is not counted as a take. The errors are [ErrNegative], [ErrHorizon], with which nothing is taken, and what
+// is wrong with the answer of LimitsFor.
+func (k *Keyed[K]) Charge(key K, n int64) error { return k.adjust(key, charge, n) }
+
+// Refund gives n tokens of key back that were taken and not used, to none of its buckets more than it can hold. Tokens that
+// the overflow bucket gave are not given back. The error is [ErrNegative].
+func (k *Keyed[K]) Refund(key K, n int64) error { return k.adjust(key, refund, n) }
+
+func (k *Keyed[K]) adjust(key K, what op, n int64) error {
+	switch {
+	case n < 0:
+		return ErrNegative
+	case n == 0:
+		return nil
+	case what == refund && !k.has(key):
+		return nil // full
+	}
+	_, err := k.act(key, k.clock.Now(), what, n)
+	return err
+}
+
+func (k *Keyed[K]) has(key K) bool {
+	s, hash := k.shardOf(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, there := s.find(hash, key)
+	return there
+}
+
+// SetLimits gives key other limits than LimitsFor or Limits say, for as long as it has a bucket: one that is full may be
+// dropped, and a key that comes back is asked for again, so LimitsFor should answer the same. Each bucket is as full then, by share,
+// as that of the limit of the same name was, or else as the emptiest was. The error lists everything that is wrong with
+// limits, or is [ErrFull]; nothing changes then.
+func (k *Keyed[K]) SetLimits(key K, limits []Limit) error {
+	next, err := k.plans.of(limits, k.cells)
+	if err != nil {
+		return err
+	}
+	k.tuned.Store(true)
+	ns := k.clock.Now()
+	s, hash := k.shardOf(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := k.bucket.instant(ns).at
+	i, there := s.find(hash, key)
+	switch {
+	case there:
+		a := s.account(i)
+		if a == nil {
+			a = &account{k.plan, []uint64{s.places[i].full}}
+		}
+		a = &account{next, next.inherit(a.plan, a.words, ns)}
+		if s.accounts == nil {
+			s.accounts = make([]*account, len(s.places))
+		}
+		s.accounts[i] = a
+		s.places[i].full = max(now, k.fullAt(a))
+		s.fills(s.places[i].full)
+	case !s.claim(k, now):
+		return ErrFull
+	default:
+		a := &account{next, make([]uint64, len(next.buckets))}
+		s.insert(k, place[K]{hash, now, key}, a, now)
+	}
+	return nil
+}
+
+func (k *Keyed[K]) shardOf(key K) (s *shard[K], hash uint64) {
+	hash = maphash.Comparable(k.seed, key)
+	return &k.shards[hash>>56&uint64(len(k.shards)-1)], hash | 1
+}
+
+// planFor returns the plan of a key that has no bucket.
+func (k *Keyed[K]) planFor(key K) (*plan, error) {
+	limits := k.limitsFor(key)
+	if len(limits) == 0 {
+		return k.plan, nil
+	}
+	return k.plans.of(limits, k.cells)
+}
+
+// maxPlans is how many plans are kept to be shared by keys: more than there are tiers.
+const maxPlans = 64
+
+// plans are those that keys were given last, so that keys of one tier share one.
+type plans struct {
+	mu    sync.Mutex
+	known []*plan
+	next  int // of known, the one to be replaced when there are maxPlans
+}
+
+// of returns the plan of limits, or the error that lists everything that is wrong with them.
+func (c *plans) of(limits []Limit, cells *cells) (*plan, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.known {
+		if p.of(limits) {
+			return p, nil
+		}
+	}
+	f := options.Check("joist/ratelimit", "LimitsFor")
+	checkLimits(f, limits)
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	p := newPlan(limits, cells)
+	if len(c.known) < maxPlans {
+		c.known = append(c.known, p)
+		return p, nil
+	}
+	c.known[c.next] = p
+	c.next = (c.next + 1) % maxPlans
+	return p, nil
+}
+
+// of tells whether p is the plan of limits.
+func (p *plan) of(limits []Limit) bool {
+	return slices.EqualFunc(p.buckets, limits, func(b bucket, l Limit) bool { return b.limit == l.filled() })
+}

@@ -1,0 +1,231 @@
+package ratelimit
+
+import (
+	"context"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/joist-go/joist/internal/telemetry"
+)
+
+// Wait waits until a token is there and takes it. It returns nil when it has it, a [*LimitedError] when it will not get it
+// in time, and ctx.Err() when ctx has ended; nothing was taken then.
+//
+// Calls wait in a queue, first come, first served. The first of it is timed for the moment at which its tokens will be
+// there, and anew when something changes: others took some, some were given back, the limits were set. Nothing is taken
+// before its time, so a call that leaves costs the others nothing. Takes that do not wait (Allow, Take) do not queue: with
+// them about, one who waits gets only what they leave.
+//
+// A wait that would be longer than MaxWait, or until the deadline of ctx, is not begun, or ends as soon as that shows. The
+// error of the latter is [context.DeadlineExceeded], too. When MaxWaiters calls wait, one more is refused at once.
+func (l *Limiter) Wait(ctx context.Context) error { return l.WaitN(ctx, 1) }
+
+// WaitN is [Limiter.Wait] for n tokens at once. n = 0 never waits. The error is [ErrNegative] when n is negative, and a
+// [*LimitedError] with Never when n is more than the burst.
+func (l *Limiter) WaitN(ctx context.Context, n int64) error {
+	if n < 0 {
+		return ErrNegative
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if n == 0 || l.queue.length.Load() == 0 && l.tryNow(n) {
+		return nil
+	}
+	w := &waiter{n: n, turn: make(chan struct{}, 1)}
+	ahead, ok := l.queue.join(w)
+	r, fits := l.outlook(n, ahead+n)
+	if !ok {
+		return l.refuse(ctx, r, nil)
+	}
+	defer l.queue.leave(w)
+	if !fits {
+		return l.refuse(ctx, r, nil) // Never, or in years
+	}
+	return l.stand(ctx, w, r)
+}
+
+// tryNow takes n tokens if they are there.
+func (l *Limiter) tryNow(n int64) bool {
+	now := l.clock.Now()
+	for {
+		s := l.state.Load()
+		v, live := s.do(take, now, n, nil)
+		if !live {
+			l.settled()
+			continue
+		}
+		if v.ok {
+			s.plan.count(v)
+		}
+		return v.ok
+	}
+}
+
+// stand waits in the queue. The answer says what the wait looks like at its begin.
+func (l *Limiter) stand(ctx context.Context, w *waiter, r Result) error {
+	began := l.clock.Now()
+	var timeout <-chan time.Time
+	var timer *time.Timer
+	for first := false; ; {
+		if err := l.tooLong(ctx, began, r); err != nil {
+			return err
+		}
+		if timer == nil {
+			timer = time.NewTimer(max(l.maxWait, 1))
+			defer timer.Stop()
+			if l.maxWait > 0 {
+				timeout = timer.C
+			}
+		}
+		if first {
+			timer.Reset(r.RetryAfter)
+			timeout = timer.C
+		}
+		select {
+		case <-w.turn:
+			first = true
+		case <-timeout:
+			if !first && !w.called() {
+				r, _ = l.outlook(w.n, w.n)
+				return l.refuse(ctx, r, nil)
+			}
+			first = true
+		case <-ctx.Done():
+			if ctx.Err() == context.DeadlineExceeded { //nolint:errorlint // what a context returns
+				r, _ = l.outlook(w.n, w.n)
+				return l.refuse(ctx, r, context.DeadlineExceeded)
+			}
+			return ctx.Err()
+		}
+		if l.tryNow(w.n) {
+			l.queue.waits.Record(ctx, 0, time.Duration(l.clock.Now()-began))
+			return nil
+		}
+		var fits bool
+		if r, fits = l.outlook(w.n, w.n); !fits {
+			return l.refuse(ctx, r, nil)
+		}
+	}
+}
+
+// tooLong returns the error of a wait that began at that time and will not end in time.
+func (l *Limiter) tooLong(ctx context.Context, began int64, r Result) error {
+	waited := time.Duration(max(0, l.clock.Now()-began))
+	if l.maxWait > 0 && r.RetryAfter > l.maxWait-waited {
+		return l.refuse(ctx, r, nil)
+	}
+	if deadline, ok := ctx.Deadline(); ok && r.RetryAfter >= time.Until(deadline) {
+		return l.refuse(ctx, r, context.DeadlineExceeded)
+	}
+	return nil
+}
+
+// outlook describes n tokens that come behind others: all together are total.
+func (l *Limiter) outlook(n, total int64) (r Result, fits bool) {
+	now := l.clock.Now()
+	for {
+		s := l.state.Load()
+		if s.look(func(words []uint64) { r, fits = s.plan.outlook(words, now, n, total) }) {
+			return r, fits
+		}
+		l.settled()
+	}
+}
+
+// refuse counts and returns the error of a wait that ends without tokens.
+func (l *Limiter) refuse(ctx context.Context, r Result, cause error) error {
+	l.cells.of(r.Limit.Name).Add(denied, 1)
+	return refuse(ctx, l.name, r, cause)
+}
+
+// queue is who waits, in order. Only the first of them is timed. Who leaves calls the next one, whatever it leaves for, and
+// each is called at least once when it is the first.
+type queue struct {
+	most   int
+	waits  *telemetry.Histogram
+	length atomic.Int64 // changes under mu
+
+	mu          sync.Mutex
+	first, last *waiter
+	tokens      int64 // of all that wait
+}
+
+// waiter is one of a queue.
+type waiter struct {
+	n          int64
+	turn       chan struct{} // holds one call
+	prev, next *waiter
+}
+
+// call tells w that it is the first, or that something has changed.
+func (w *waiter) call() {
+	select {
+	case w.turn <- struct{}{}:
+	default: // it was called and did not look yet
+	}
+}
+
+// called tells whether w was called meanwhile.
+func (w *waiter) called() bool {
+	select {
+	case <-w.turn:
+		return true
+	default:
+		return false
+	}
+}
+
+// join puts w at the end and tells how many tokens are waited for ahead of it. It is false when there is no place.
+func (q *queue) join(w *waiter) (ahead int64, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if int(q.length.Load()) >= q.most || w.n > math.MaxInt64-q.tokens {
+		return min(q.tokens, math.MaxInt64-w.n), false
+	}
+	ahead = q.tokens
+	q.tokens += w.n
+	q.length.Add(1)
+	if q.first == nil {
+		q.first, q.last = w, w
+		w.call()
+		return ahead, true
+	}
+	w.prev = q.last
+	q.last.next, q.last = w, w
+	return ahead, true
+}
+
+// leave takes w out, and calls the one behind it if that is the first now.
+func (q *queue) leave(w *waiter) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.tokens -= w.n
+	q.length.Add(-1)
+	if w.next != nil {
+		w.next.prev = w.prev
+	} else {
+		q.last = w.prev
+	}
+	if w.prev != nil {
+		w.prev.next = w.next
+		return
+	}
+	if q.first = w.next; q.first != nil {
+		q.first.call()
+	}
+}
+
+// poke has the first timed anew.
+func (q *queue) poke() {
+	if q.length.Load() == 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.first != nil {
+		q.first.call()
+	}
+}
