@@ -13,7 +13,7 @@ import (
 type callers struct{ first, last *caller }
 
 // tell wakes the callers of a chain: with true they have a place, else the pool is closed. It is called without the lock.
-func (cs callers) tell(admitted bool) {
+func (cs *callers) tell(admitted bool) {
 	for c := cs.first; c != nil; {
 		next := c.next // c is not ours once it knows
 		c.next = nil

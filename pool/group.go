@@ -90,8 +90,8 @@ func (g *group) wait() {
 	g.failed = true
 	g.fail(err)
 	g.cancel()
-	if broke, ok := err.(*PanicError); ok && f.unseen != nil && g.panic == nil { // one that a task returned is an error
-		g.panic = broke
+	if f.unseen != nil && g.panic == nil { // the task panicked: a PanicError that it returned would be an error
+		g.panic, _ = errors.AsType[*PanicError](err)
 	}
 }
 

@@ -43,8 +43,7 @@ type Pool struct {
 	queue
 	crew
 	asked    int64 // calls that got a place or wait for one, to sample some
-	callers  *caller
-	here     int // tasks that run on the goroutines of their callers
+	here     int   // tasks that run on the goroutines of their callers
 	closed   bool
 	finished bool // nothing is left
 }
