@@ -11,5 +11,5 @@ func peakMemory(state *os.ProcessState) (bytes int64, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	return int64(usage.Maxrss) * 1024, true
+	return int64(usage.Maxrss) * 1024, true //nolint:unconvert // 32 bits wide on some systems
 }
