@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,18 +20,22 @@ const modelTimeout = 10 * time.Second
 
 // step is one thing that happens to a group. Which is a number of a call or a load, taken modulo how many there are.
 type step struct {
-	Do    string // call, leave, end, panic, goexit, forget, go, wait
+	Do    string // one of happenings
 	Key   string
 	Stays bool // of a call: its context cannot be cancelled
 	Which int
 }
 
+// happenings are what may happen, as often as it should. After a close there is less to see, so it comes seldom: patient,
+// or with a context that has ended.
+var happenings = append(slices.Repeat([]string{
+	"call", "call", "call", "call", "leave", "leave", "leave", "end", "end", "panic", "goexit", "forget", "go", "wait",
+}, 2), "close", "abort")
+
 func steps() *rapid.Generator[[]step] {
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 		return step{
-			Do: rapid.SampledFrom([]string{
-				"call", "call", "call", "call", "leave", "leave", "leave", "end", "end", "panic", "goexit", "forget", "go", "wait",
-			}).Draw(t, "do"),
+			Do:    rapid.SampledFrom(happenings).Draw(t, "do"),
 			Key:   rapid.SampledFrom([]string{"a", "b"}).Draw(t, "key"),
 			Stays: rapid.Bool().Draw(t, "stays"),
 			Which: rapid.IntRange(0, 1000).Draw(t, "which"),
@@ -66,6 +71,7 @@ type model struct {
 	loads   []*modelLoad
 	calls   []*modelCall // that wait
 	byKey   map[string]*modelLoad
+	closed  bool
 	real    []*modelLoad // loads as they really began
 	fault   string
 }
@@ -115,6 +121,10 @@ func (m *model) step(s step) {
 		}
 		c := &modelCall{load: m.byKey[s.Key]}
 		shared := c.load != nil
+		if !shared && m.closed {
+			m.refused(call(ctx, m.g, s.Key, m.load))
+			return
+		}
 		if !shared {
 			c.load = m.begin(s.Key, c)
 			c.load.inline = s.Stays && m.options.Timeout < 0
@@ -123,13 +133,18 @@ func (m *model) step(s step) {
 		m.calls = append(m.calls, c)
 		c.waiter = call(ctx, m.g, s.Key, m.load)
 	case "go":
-		began := m.byKey[s.Key] == nil
+		began := m.byKey[s.Key] == nil && !m.closed
 		if began {
 			m.begin(s.Key, nil).kept = true
 		}
 		if got := m.g.Go(context.Background(), s.Key, m.load); got != began {
 			m.fail("Go = %v", got)
 		}
+	case "close":
+		m.closed = true
+		go func() { _ = m.g.Close(context.Background()) }()
+	case "abort":
+		m.abort()
 	case "forget":
 		m.g.Forget(s.Key)
 		delete(m.byKey, s.Key)
@@ -172,6 +187,31 @@ func (m *model) begin(key string, leader *modelCall) *modelLoad {
 	m.loads = append(m.loads, l)
 	m.byKey[key] = l
 	return l
+}
+
+// abort closes the group with a context that has ended.
+func (m *model) abort() {
+	m.closed = true
+	clear(m.byKey)
+	for _, l := range m.loads {
+		if l.cancelled == nil {
+			l.cancelled = flight.ErrClosed
+		}
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := m.g.Close(ended); (err != nil) != (len(m.loads) > 0) || err != nil && !errors.Is(err, context.Canceled) {
+		m.fail("Close = %v with %d loads", err, len(m.loads))
+	}
+}
+
+// refused checks that a call was refused at once.
+func (m *model) refused(w *waiter) {
+	if w.pending() {
+		m.fail("a call of a closed group waits")
+	} else if got := <-w.got; !errors.Is(got.err, flight.ErrClosed) || got.panic != nil {
+		m.fail("a call of a closed group got %+v", got)
+	}
 }
 
 func (m *model) leave(c *modelCall) {
