@@ -22,6 +22,7 @@ var blocks = []block{
 	{"pool", poolCases},
 	{"flight", flightCases},
 	{"bulkhead", bulkheadCases},
+	{"batch", batchCases},
 	{"balance", balanceCases},
 	{"compose", composeCases},
 	{"telemetry", telemetryCases},

@@ -95,11 +95,11 @@ func TestAMissedGoalEndsWithOne(t *testing.T) {
 	plan := fullPlan
 	t.Cleanup(func() { fullPlan = plan })
 	fullPlan = allocsPlan
-	code, out, err := runCommand(t, "-only", "bulkhead")
+	code, out, err := runCommand(t, "-only", "bulkhead/do")
 	if code != exitMissed || err == nil || !strings.Contains(out, " FAIL floor=") {
 		t.Errorf("exit code %d, %v:\n%s", code, err, out)
 	}
-	if code, out, err = runCommand(t, "-only", "bulkhead", "-allocs"); code != 0 || err != nil {
+	if code, out, err = runCommand(t, "-only", "bulkhead/do", "-allocs"); code != 0 || err != nil {
 		t.Errorf("with -allocs times must not decide: exit code %d, %v:\n%s", code, err, out)
 	}
 }
@@ -108,7 +108,7 @@ func TestARowWithoutAGoalIsAnError(t *testing.T) {
 	keep := goals
 	t.Cleanup(func() { goals = keep })
 	goals = nil
-	if code, _, err := runCommand(t, "-only", "bulkhead", "-allocs"); code != exitBroken || err == nil {
+	if code, _, err := runCommand(t, "-only", "bulkhead/do", "-allocs"); code != exitBroken || err == nil {
 		t.Errorf("exit code %d, %v", code, err)
 	}
 }
