@@ -7,7 +7,7 @@ SHELL := /bin/sh
 MODULES := $(patsubst %/,%,$(dir $(patsubst ./%,%,$(sort $(shell find . -name go.mod -not -path '*/testdata/*')))))
 MODULES := . $(filter-out . ./,$(MODULES))
 # Those whose tests run with the race detector, and that build for other architectures.
-TESTED  := $(filter . examples internal/lincheck internal/telemetrytest,$(MODULES))
+TESTED  := $(filter . examples internal/lincheck internal/sfvtest internal/telemetrytest,$(MODULES))
 
 TOOLS     := internal/tools
 BIN       := $(CURDIR)/bin

@@ -121,8 +121,15 @@ var optionsCases = []optionsCase{
 		make:    func(o any) error { _, err := ratelimit.NewKeyed(o.(ratelimit.KeyedOptions[string])); return err },
 	},
 	{
-		valid:   ratelimithttp.Options{Key: ratelimithttp.ClientIP()},
-		invalid: map[string][]any{"Key": {(func(*http.Request) string)(nil)}},
+		valid: ratelimithttp.Options{Key: ratelimithttp.ClientIP()},
+		invalid: map[string][]any{
+			"Key": {(func(*http.Request) string)(nil)},
+			"Policies": {
+				[]ratelimit.Limit{{}}, []ratelimit.Limit{ratelimit.PerSecond(-2)}, []ratelimit.Limit{ratelimit.PerSecond(1).WithBurst(-2)},
+				[]ratelimit.Limit{ratelimit.PerSecond(1).Named("a\nb")}, []ratelimit.Limit{ratelimit.Unlimited(), {Tokens: 1}},
+			},
+			"LegacyFields": {anyValue{}},
+		},
 		make: func(o any) error { // middleware cannot return an error: it panics with it
 			return panicked(func() { ratelimithttp.Middleware(denyAll{}, o.(ratelimithttp.Options)) })
 		},

@@ -8,7 +8,40 @@ import (
 	"testing"
 
 	"github.com/joist-go/joist/ratelimit"
+	"github.com/joist-go/joist/ratelimit/ratelimithttp"
 )
+
+func TestARequestWithTheLegacyFieldsCostsFourAllocations(t *testing.T) {
+	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	h := ratelimithttp.Middleware(ratelimit.TakerOf(newKeyed(t, ratelimit.PerSecond(1e9))), ratelimithttp.Options{
+		Key: ratelimithttp.ClientIP(proxies...), LegacyFields: true, Policies: []ratelimit.Limit{ratelimit.PerSecond(1e9), ratelimit.PerHour(1)},
+	})(next)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr = "10.0.0.1:1"
+	r.Header["X-Forwarded-For"] = []string{"198.51.100.1", "203.0.113.7, 10.0.0.2"}
+	w := sink{make(http.Header)}
+	if n := testing.AllocsPerRun(1000, func() { clear(w.header); h.ServeHTTP(w, r) }); n > 4 {
+		t.Errorf("%v allocations, want at most 4", n)
+	}
+}
+
+func TestKeysCostAsManyAllocationsAsTheySay(t *testing.T) {
+	user, ip, route := ratelimithttp.Header("X-User"), ratelimithttp.ClientIP(proxies...), ratelimithttp.Pattern()
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr, r.Pattern = "10.0.0.1:1", "GET /"
+	r.Header["X-User"] = []string{"ann"}
+	r.Header["Forwarded"] = []string{`for=198.51.100.1, for="203.0.113.7:80";proto=https`}
+	for name, tt := range map[string]struct {
+		key  func(*http.Request) string
+		most float64
+	}{
+		"Header": {user, 0}, "Pattern": {route, 0}, "ClientIP": {ip, 0}, "Keys": {ratelimithttp.Keys(user, route, ip), 2}, "FirstOf": {ratelimithttp.FirstOf(user, ip), 1},
+	} {
+		if n := testing.AllocsPerRun(1000, func() { _ = tt.key(r) }); n > tt.most {
+			t.Errorf("%s: %v allocations, want at most %v", name, n, tt.most)
+		}
+	}
+}
 
 func TestARequestCostsAFewAllocations(t *testing.T) {
 	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})

@@ -22,8 +22,10 @@ func (p *policy) setLegacy(h http.Header, res ratelimit.Result) {
 		return
 	}
 	remaining := max(0, res.Remaining)
-	if old, err := strconv.ParseInt(h.Get(legacyRemaining), 10, 64); err == nil && old <= remaining {
-		return
+	if told := h[legacyRemaining]; len(told) > 0 {
+		if old, err := strconv.ParseInt(told[0], 10, 64); err == nil && old <= remaining {
+			return
+		}
 	}
 	var buf [64]byte
 	b := strconv.AppendInt(buf[:0], max(0, p.limit.Burst), 10)

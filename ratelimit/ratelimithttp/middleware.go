@@ -3,6 +3,7 @@ package ratelimithttp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -53,10 +54,8 @@ func Middleware(taker ratelimit.Taker, o Options) func(http.Handler) http.Handle
 	if o.Key == nil {
 		f.Missing("Key")
 	}
-	for _, l := range o.Policies {
-		_, _, fills := inflow(filled(l).Burst, l)
-		_, named := appendString(nil, l.Name)
-		f.Require(named && (fills || l.Tokens == ratelimit.Infinite || l.Burst == ratelimit.NoBurst), "Policies", l, "must be limits that ratelimit.New takes")
+	for i, l := range o.Policies {
+		f.Require(valid(l), fmt.Sprintf("Policies[%d]", i), l.String(), "must be a limit that ratelimit.New takes")
 	}
 	if err := f.Err(); err != nil {
 		panic(err)

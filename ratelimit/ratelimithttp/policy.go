@@ -41,6 +41,13 @@ func filled(l ratelimit.Limit) ratelimit.Limit {
 	return l
 }
 
+// valid tells whether something can be said about the limit.
+func valid(l ratelimit.Limit) bool {
+	_, _, fills := inflow(filled(l).Burst, l)
+	_, printable := appendString(nil, l.Name)
+	return printable && (fills || l.Tokens == ratelimit.Infinite || l.Burst == ratelimit.NoBurst)
+}
+
 // of returns the policy of a limit that has decided.
 func (ps *policies) of(limit ratelimit.Limit) *policy {
 	known := *ps.known.Load()
