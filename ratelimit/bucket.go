@@ -156,10 +156,11 @@ func (b *bucket) forced(full uint64, now instant, units uint64) (uint64, bool) {
 
 // refunded returns what the word full becomes when units are given back now: never more than a full bucket.
 func (b *bucket) refunded(full uint64, now instant, units uint64) uint64 {
-	if full <= now.at {
+	at := now.at + now.part // rounded up: an older reading must not find more than there was
+	if full <= at {
 		return full
 	}
-	return full - min(units, full-now.at)
+	return full - min(units, full-at)
 }
 
 // units returns the units of n tokens, and whether there are so many.

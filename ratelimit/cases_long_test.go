@@ -1,0 +1,5 @@
+//go:build long
+
+package ratelimit
+
+const magnitudeCases = 1_000_000

@@ -1,0 +1,105 @@
+package ratelimit_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/joist-go/joist/ratelimit"
+)
+
+func TestNewLimitsInheritTheShareToWhichTheOldOnesWereFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newWaiting(t, ratelimit.Options{}, ratelimit.PerSecond(10).Named("a"), ratelimit.PerMinute(100).Named("b"))
+		l.AllowN(5) // a has half, b 19 of 20
+		remaining := func(want int64, limit string) {
+			t.Helper()
+			if r, err := l.Take(0); err != nil || r.Remaining != want || r.Limit.Name != limit {
+				t.Errorf("%+v, %v, want %d of %s", r, err, want, limit)
+			}
+		}
+		set := func(limits ...ratelimit.Limit) {
+			t.Helper()
+			if err := l.SetLimits(limits); err != nil {
+				t.Error(err)
+			}
+		}
+		set(ratelimit.PerHour(1000).Named("b"), ratelimit.PerSecond(2000).Named("a"))
+		remaining(950, "b")
+		set(ratelimit.PerSecond(4000).Named("a"))
+		remaining(2000, "a")
+		set(ratelimit.PerHour(1000).Named("c")) // of a new name: as empty as the emptiest
+		remaining(500, "c")
+		if err := l.Charge(1000); err != nil { // in debt for half a bucket
+			t.Error(err)
+		}
+		set(ratelimit.PerSecond(10).Named("c"))
+		if r, err := l.Take(1); err != nil || r.Allowed || r.RetryAfter != 600*time.Millisecond {
+			t.Errorf("in debt: %+v, %v", r, err)
+		}
+		set(ratelimit.Unlimited())
+		remaining(1<<63-1, "default")
+		set(ratelimit.PerSecond(10))
+		remaining(10, "default")
+	})
+}
+
+func TestLimitsThatAreNotValidAreNotSet(t *testing.T) {
+	l, k := newLimiter(t, ratelimit.PerHour(1)), newKeyed(t, ratelimit.PerHour(1), 0)
+	for _, limits := range [][]ratelimit.Limit{nil, {{}}, {ratelimit.PerSecond(1), ratelimit.PerSecond(2)}} {
+		if err := l.SetLimits(limits); err == nil || !strings.HasPrefix(err.Error(), "joist/ratelimit: ") {
+			t.Errorf("%v: %v", limits, err)
+		}
+		if err := k.SetLimits("a", limits); err == nil || !strings.HasPrefix(err.Error(), "joist/ratelimit: ") {
+			t.Errorf("%v: %v", limits, err)
+		}
+	}
+	if !l.Allow() || l.Allow() || !k.Allow("a") || k.Allow("a") {
+		t.Error("the limits changed")
+	}
+}
+
+func TestNoTakeIsLostOrMadeTwiceWhileLimitsAreSet(t *testing.T) {
+	hour := ratelimit.PerHour(100_000).Named("hour")
+	for name, sets := range map[string][][]ratelimit.Limit{
+		"one limit":      {{hour}, {hour}},
+		"one and two":    {{hour}, {hour, ratelimit.Unlimited()}},
+		"two and two":    {{hour, ratelimit.Unlimited()}, {hour, ratelimit.Unlimited()}},
+		"one after many": {{hour, ratelimit.Unlimited(), ratelimit.Unlimited().Named("c")}, {hour}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newWaiting(t, ratelimit.Options{}, sets[0]...)
+			stop := make(chan struct{})
+			var setter sync.WaitGroup
+			setter.Go(func() {
+				for i := 1; ; i++ {
+					select {
+					case <-stop:
+						return
+					default:
+						if err := l.SetLimits(sets[i%2]); err != nil {
+							t.Error(err)
+						}
+					}
+				}
+			})
+			allowed, elapsed := hammer(50*time.Millisecond, func(int, int) bool { return l.AllowN(7) })
+			close(stop)
+			setter.Wait()
+			l.Stats()
+			most := (100_000 + int64(elapsed)*100_000/int64(time.Hour)) / 7
+			if allowed > most || allowed < 1 {
+				t.Errorf("%d were allowed, at most %d may be", allowed, most)
+			}
+			if s := l.Stats(); s.Allowed != allowed {
+				t.Errorf("%d were allowed, %+v", allowed, s)
+			}
+			r, err := l.Take(0)
+			if gone := 100_000 - r.Remaining; err != nil || gone > 7*allowed+1 || gone < 7*allowed-5 {
+				t.Errorf("%d tokens are gone, and %d were taken", gone, 7*allowed)
+			}
+		})
+	}
+}

@@ -1,0 +1,146 @@
+package ratelimit_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/joist-go/joist/ratelimit"
+)
+
+func TestADenialByOneLimitTakesFromNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits := []ratelimit.Limit{
+			ratelimit.PerSecond(5).Named("second"), ratelimit.PerMinute(6).Named("minute"), ratelimit.PerHour(7).Named("hour"),
+		}
+		l := newWaiting(t, ratelimit.Options{}, limits...)
+		k, err := ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{Limits: limits})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, allow := range map[string]func(n int64) bool{
+			"Limiter": l.AllowN, "Keyed": func(n int64) bool { return k.AllowN("a", n) },
+		} {
+			if !allow(5) || allow(1) {
+				t.Errorf("%s: not 5 in a second", name)
+			}
+		}
+		time.Sleep(10 * time.Second) // the minute has 2, the hour 2
+		for name, allow := range map[string]func(n int64) bool{
+			"Limiter": l.AllowN, "Keyed": func(n int64) bool { return k.AllowN("a", n) },
+		} {
+			for range 100 {
+				if allow(3) {
+					t.Errorf("%s: the minute had 3", name)
+				}
+			}
+			if !allow(2) {
+				t.Errorf("%s: denied takes took something", name)
+			}
+		}
+	})
+}
+
+func TestSeveralLimitsHoldTogetherUnderManyGoroutines(t *testing.T) {
+	l := newWaiting(t, ratelimit.Options{}, ratelimit.PerSecond(100_000).WithBurst(50), ratelimit.PerHour(3000).Named("hour"),
+		ratelimit.PerSecond(999_983).WithBurst(40).Named("odd"))
+	allowed, elapsed := hammer(100*time.Millisecond, func(int, int) bool { return l.Allow() })
+	most := min(50+int64(elapsed)/10_000, 3000+1)
+	if allowed > most || allowed < 40 {
+		t.Errorf("%d were allowed in %v, at most %d may be", allowed, elapsed, most)
+	}
+	if r, err := l.Take(0); err != nil || r.Remaining > 3001-allowed {
+		t.Errorf("%d were allowed, and %+v", allowed, r)
+	}
+}
+
+func TestAShadowDecidesAndCountsAndDeniesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &meters{}
+		trial := ratelimit.PerMinute(3).Named("trial").Shadowed()
+		l := newWaiting(t, ratelimit.Options{MeterProvider: m, Name: "pair"}, ratelimit.PerMinute(7).Named("real"), trial)
+		alone := newWaiting(t, ratelimit.Options{MeterProvider: m, Name: "alone"}, trial)
+		k, err := ratelimit.NewKeyed(ratelimit.KeyedOptions[int]{MeterProvider: m, Name: "keyed", Limits: []ratelimit.Limit{trial}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 9 {
+			l.Allow()
+			if !alone.Allow() || !k.Allow(1) || alone.Do(t.Context(), nothing) != nil || k.For(2).Do(t.Context(), nothing) != nil {
+				t.Fatal("a shadow denied")
+			}
+		}
+		if !k.AllowN(3, 4) { // more than the shadow can ever hold
+			t.Error("a shadow denied what never fits")
+		}
+		if s := l.Stats(); s.Allowed != 7 || s.Denied != 2 || s.ShadowDenied != 4 {
+			t.Errorf("%+v", s)
+		}
+		time.Sleep(20 * time.Second) // a token of the trial: it took 3, not 7
+		l.Allow()
+		series := func(block, limit, result string, n int64) string {
+			return fmt.Sprintf("joist.ratelimit.requests{request}{joist.name=%s,joist.ratelimit.limit=%s,joist.ratelimit.result=%s}: %d", block, limit, result, n)
+		}
+		got := make(map[string]bool)
+		for name, n := range m.collect(t) {
+			got[fmt.Sprintf("%s: %d", name, n)] = true
+		}
+		for _, want := range []string{
+			series("pair", "real", "allowed", 8), series("pair", "trial", "allowed", 0), // a shadow does not decide
+			series("pair", "real", "denied", 2), series("pair", "trial", "shadow_denied", 4),
+			series("alone", "trial", "allowed", 18), series("alone", "trial", "shadow_denied", 15), series("alone", "trial", "denied", 0),
+			series("keyed", "trial", "allowed", 19), series("keyed", "trial", "shadow_denied", 13),
+		} {
+			if !got[want] {
+				t.Errorf("no %s in %v", want, got)
+			}
+		}
+	})
+}
+
+func TestNamesOfLimitsAreToldApartUpTo32(t *testing.T) {
+	m := &meters{}
+	k, err := ratelimit.NewKeyed(ratelimit.KeyedOptions[int]{
+		MeterProvider: m,
+		Limits:        []ratelimit.Limit{ratelimit.PerHour(1)},
+		LimitsFor: func(key int) []ratelimit.Limit {
+			return []ratelimit.Limit{ratelimit.PerHour(1).Named(fmt.Sprint("tier-", key))}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key := range 100 {
+		k.Allow(key)
+	}
+	got := m.collect(t)
+	names := make(map[string]int64)
+	for series, n := range got {
+		_, name, _ := strings.Cut(series, "limit=")
+		name, _, _ = strings.Cut(name, ",")
+		names[name] += n
+	}
+	// The plain limit and 31 tiers, and the rest together.
+	if len(names) != 33 || names["_other"] != 69 || names["tier-30"] != 1 {
+		t.Errorf("%d names: %v", len(names), names)
+	}
+	if s := k.Stats(); s.Allowed != 100 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestARefusalNamesTheLimitThatDeniesTheLongest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newWaiting(t, ratelimit.Options{Name: "x"}, ratelimit.PerSecond(1).Named("second"), ratelimit.PerDay(2).WithBurst(1).Named("day"))
+		if err := l.Do(t.Context(), nothing); err != nil {
+			t.Fatal(err)
+		}
+		err := l.Do(t.Context(), func(context.Context) error { t.Error("called"); return nil })
+		if want := `joist/ratelimit: "x" is limited (day: 2 per 24h0m0s, burst 1): retry after 12h0m0s`; err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	})
+}

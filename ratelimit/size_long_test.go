@@ -1,0 +1,11 @@
+//go:build long
+
+package ratelimit_test
+
+import "time"
+
+const (
+	demandFor   = 5 * time.Second
+	demandShare = 0.99
+	hostileKeys = 10_000_000
+)
