@@ -43,6 +43,9 @@ var goals = []goal{
 	{"ratelimit", "keyed-100k", "go-limiter", inParallel, 0.5, 0, 0, 0},
 	{"ratelimit", "keyed-1k", "go-limiter", both, 0, 0, 0, 0},
 
+	{"ratelimithttp", "allowed", "go-limiter", both, 0, 1500, 0, 4},
+	{"ratelimithttp", "denied", "go-limiter", both, 0, 1500, 0, 4},
+
 	// avast's loop does nothing but count attempts, so its bare cost is the measure.
 	{"retry", "success", "avast", both, 2.0, 0, 0, 0},
 	{"retry", "success", "cenkalti", both, 0.25, 0, 0, 0},

@@ -16,6 +16,7 @@ type block struct {
 var blocks = []block{
 	{"cache", cacheCases},
 	{"ratelimit", ratelimitCases},
+	{"ratelimithttp", ratelimithttpCases},
 	{"retry", retryCases},
 	{"breaker", breakerCases},
 	{"throttle", throttleCases},
