@@ -39,6 +39,8 @@ var goals = []goal{
 	{"ratelimit", "allow", "x/time/rate", inParallel, 0.6, 0, 0, 0},
 	{"ratelimit", "deny", "x/time/rate", serially, 0.5, 0, 0, 0},
 	{"ratelimit", "deny", "x/time/rate", inParallel, 0.35, 0, 0, 0},
+	{"ratelimit", "three", "x/time/rate", both, 1.2, 0, 0, 0},
+	{"ratelimit", "wait", "x/time/rate", both, 0, 0, 0, 0},
 	{"ratelimit", "keyed-100k", "go-limiter", serially, 1.1, 0, 0, 0},
 	{"ratelimit", "keyed-100k", "go-limiter", inParallel, 0.5, 0, 0, 0},
 	{"ratelimit", "keyed-1k", "go-limiter", both, 0, 0, 0, 0},

@@ -13,6 +13,7 @@ func TestTheSDKIsReallyAttachedToOurs(t *testing.T) {
 		{"cache/hit", "joist.cache.requests"},
 		{"ratelimit/allow", "joist.ratelimit.requests"},
 		{"ratelimit/deny", "joist.ratelimit.requests"},
+		{"ratelimit/three", "joist.ratelimit.requests"},
 		{"ratelimit/keyed-100k", "joist.ratelimit.requests"},
 		{"retry/success", "joist.retry.calls"},
 		{"breaker/closed", "joist.breaker.calls"},

@@ -18,6 +18,8 @@ import (
 var ratelimitCases = []benchCase{
 	{name: "allow", about: "takes a token that is there", setup: ratelimitAllow},
 	{name: "deny", about: "asks an empty bucket", setup: ratelimitDeny},
+	{name: "three", about: "takes a token that is there from three limits at once, beside one of the peer", setup: ratelimitThree},
+	{name: "wait", about: "waits for a token that is there", setup: ratelimitWait},
 	{name: "keyed-100k", about: "takes a token that is there, of 100 000 keys in random order", setup: keyedSetup(100_000), longer: 50},
 	{name: "keyed-1k", about: "takes a token that is there, of 1000 keys in random order", setup: keyedSetup(1000)},
 }
@@ -31,21 +33,63 @@ const (
 
 func ratelimitAllow(env *environment) (lineup, error) {
 	limit := ratelimit.PerSecond(plenty).WithBurst(plentyBurst)
-	return allowLineup(env, limit, rate.NewLimiter(plenty, plentyBurst),
+	return allowLineup(env, []ratelimit.Limit{limit}, rate.NewLimiter(plenty, plentyBurst),
 		fmt.Sprintf("Allow; %d/s, burst %d", plenty, plentyBurst), clockAndCAS())
+}
+
+func ratelimitThree(env *environment) (lineup, error) {
+	limits := []ratelimit.Limit{
+		ratelimit.PerSecond(plenty).WithBurst(plentyBurst).Named("second"),
+		ratelimit.PerMinute(60 * plenty).WithBurst(plentyBurst).Named("minute"),
+		ratelimit.PerHour(3600 * plenty).WithBurst(2 * plentyBurst).Named("hour"),
+	}
+	return allowLineup(env, limits, rate.NewLimiter(plenty, plentyBurst),
+		fmt.Sprintf("Allow; three limits of %d/s, of the peer one; burst %d", plenty, plentyBurst), clockOnly())
+}
+
+func ratelimitWait(env *environment) (lineup, error) {
+	limit := ratelimit.PerSecond(plenty).WithBurst(plentyBurst)
+	l, err := allowLineup(env, []ratelimit.Limit{limit}, rate.NewLimiter(plenty, plentyBurst), "", clockAndCAS())
+	if err != nil {
+		return lineup{}, err
+	}
+	ours, err := ratelimit.New(ratelimit.Options{
+		Name: "benchmark", Limits: []ratelimit.Limit{limit}, MeterProvider: env.sdk.metrics, TracerProvider: env.sdk.traces,
+	})
+	if err != nil {
+		return lineup{}, err
+	}
+	peer := rate.NewLimiter(plenty, plentyBurst)
+	text := fmt.Sprintf("Wait; %d/s, burst %d", plenty, plentyBurst)
+	l.ours.settings, l.peers[0].settings = text, text
+	l.ours.loop = func(int) func(int) {
+		return func(n int) {
+			for range n {
+				_ = ours.Wait(ctx)
+			}
+		}
+	}
+	l.peers[0].loop = func(int) func(int) {
+		return func(n int) {
+			for range n {
+				_ = peer.Wait(ctx)
+			}
+		}
+	}
+	return l, nil
 }
 
 func ratelimitDeny(env *environment) (lineup, error) {
 	limit := ratelimit.PerHour(1).WithBurst(1)
 	peer := rate.NewLimiter(rate.Every(time.Hour), 1)
 	peer.Allow()
-	return allowLineup(env, limit, peer, "Allow; 1/h, burst 1, empty", clockOnly())
+	return allowLineup(env, []ratelimit.Limit{limit}, peer, "Allow; 1/h, burst 1, empty", clockOnly())
 }
 
-func allowLineup(env *environment, limit ratelimit.Limit, peer *rate.Limiter, text string, floor *contender) (lineup, error) {
+func allowLineup(env *environment, limits []ratelimit.Limit, peer *rate.Limiter, text string, floor *contender) (lineup, error) {
 	ours, err := ratelimit.New(ratelimit.Options{
 		Name:           "benchmark",
-		Limits:         []ratelimit.Limit{limit},
+		Limits:         limits,
 		MeterProvider:  env.sdk.metrics,
 		TracerProvider: env.sdk.traces,
 	})
