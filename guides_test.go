@@ -29,19 +29,21 @@ func goBlocks(page string) []string {
 
 // guidePackages are what the code of a guide may use without an import.
 var guidePackages = map[string]string{
-	"bytes": "bytes", "context": "context", "errors": "errors", "iter": "iter", "log": "log", "http": "net/http", "time": "time",
-	"balance":      modulePath + "/pool/balance",
-	"batch":        modulePath + "/pool/batch",
-	"breaker":      modulePath + "/breaker",
-	"breakerhttp":  modulePath + "/breaker/breakerhttp",
-	"bulkhead":     modulePath + "/pool/bulkhead",
-	"bulkheadhttp": modulePath + "/pool/bulkhead/bulkheadhttp",
-	"flight":       modulePath + "/pool/flight",
-	"joist":        modulePath,
-	"pool":         modulePath + "/pool",
-	"retry":        modulePath + "/retry",
-	"retryhttp":    modulePath + "/retry/retryhttp",
-	"throttle":     modulePath + "/breaker/throttle",
+	"bytes": "bytes", "context": "context", "errors": "errors", "iter": "iter", "log": "log", "http": "net/http", "netip": "net/netip", "time": "time",
+	"balance":       modulePath + "/pool/balance",
+	"batch":         modulePath + "/pool/batch",
+	"breaker":       modulePath + "/breaker",
+	"breakerhttp":   modulePath + "/breaker/breakerhttp",
+	"bulkhead":      modulePath + "/pool/bulkhead",
+	"bulkheadhttp":  modulePath + "/pool/bulkhead/bulkheadhttp",
+	"flight":        modulePath + "/pool/flight",
+	"joist":         modulePath,
+	"pool":          modulePath + "/pool",
+	"ratelimit":     modulePath + "/ratelimit",
+	"ratelimithttp": modulePath + "/ratelimit/ratelimithttp",
+	"retry":         modulePath + "/retry",
+	"retryhttp":     modulePath + "/retry/retryhttp",
+	"throttle":      modulePath + "/breaker/throttle",
 }
 
 // theReaders is what a reader has already: a type and three calls. The functions of a guide stand in for them.
@@ -114,7 +116,7 @@ func TestTheCodeOfEveryGuideBuilds(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	// What the packages are built from: without a look at it, go test would take the result from its cache.
-	for _, block := range []string{"breaker", "pool", "retry"} {
+	for _, block := range []string{"breaker", "pool", "ratelimit", "retry"} {
 		err := filepath.WalkDir(block, func(file string, d fs.DirEntry, err error) error {
 			if err == nil && strings.HasSuffix(file, ".go") {
 				_, err = os.ReadFile(file)

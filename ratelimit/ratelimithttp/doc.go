@@ -26,9 +26,32 @@
 //
 // When the bucket cannot be asked, the answer is 503 with a problem that does not tell why; the handler is not called.
 //
+// # Several limits
+//
+// A block may hold several limits, of which one decides. RateLimit tells how that one stands, and violated-policies names
+// it. [Options].Policies lists all of them, so that RateLimit-Policy says the same in every answer:
+//
+//	RateLimit-Policy: "burst";q=100;w=60, "daily";q=1000;w=86400
+//	RateLimit: "burst";r=50;t=1
+//
+// A limit that is a shadow is told to nobody. Middlewares around each other tell of one limit each.
+//
+// [Options].LegacyFields adds the X-RateLimit fields that older clients know.
+//
 // # Keys
 //
-// [Options].Key tells whose bucket a request takes from. [ClientIP] is the address that the connection comes from. All
-// requests for which Key returns the same string share a bucket, the empty string included: a request that cannot be told
-// from others is limited with them and is never let by.
+// [Options].Key tells whose bucket a request takes from:
+//
+//   - [ClientIP]: the address that the connection comes from, or behind proxies that are trusted the address that they tell.
+//   - [Header] and [Cookie]: a value that the client sends, which something in front must have checked.
+//   - [Pattern]: the route of the mux.
+//   - [Keys]: all of several. [FirstOf]: the first that is there.
+//   - A function of one's own.
+//
+// All requests for which Key returns the same string share a bucket, the empty string included: a request that cannot be
+// told from others is limited with them and is never let by. A key of more than [MaxKey] bytes is replaced by its hash.
+//
+// # For clients
+//
+// [ParseLimits] and [ParsePolicies] read the fields of an answer.
 package ratelimithttp
