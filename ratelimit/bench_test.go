@@ -96,3 +96,48 @@ func BenchmarkKeyedFlood(b *testing.B) {
 		k.Allow(i)
 	}
 }
+
+func BenchmarkThreeLimits(b *testing.B) {
+	l := newWaiting(b, ratelimit.Options{}, ratelimit.PerSecond(1e9), ratelimit.PerMinute(6e10).Named("b"), ratelimit.PerHour(36e11).Named("c"))
+	b.Run("serial", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			l.Allow()
+		}
+	})
+	b.Run("on all cores", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				l.Allow()
+			}
+		})
+	})
+}
+
+func BenchmarkWait(b *testing.B) {
+	l := newLimiter(b, ratelimit.PerSecond(1e9))
+	ctx := b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = l.Wait(ctx)
+	}
+}
+
+func BenchmarkReserveAndCancel(b *testing.B) {
+	l := newLimiter(b, ratelimit.PerSecond(1e9))
+	b.ReportAllocs()
+	for b.Loop() {
+		if r, err := l.Reserve(1); err == nil {
+			r.Cancel()
+		}
+	}
+}
+
+func BenchmarkTiers(b *testing.B) {
+	k := newTiered(b, 0, func(string) {})
+	b.ReportAllocs()
+	for b.Loop() {
+		k.Allow("gold")
+	}
+}

@@ -1,5 +1,5 @@
-// Package ratelimit limits how often something may happen: token buckets, one or one for each key, exact, bounded, and
-// without goroutines.
+// Package ratelimit limits how often something may happen: token buckets, one or one for each key, several limits at once,
+// exact, bounded, and without goroutines.
 //
 //	lim, err := ratelimit.New(ratelimit.Options{
 //		Limits: []ratelimit.Limit{ratelimit.PerSecond(100).WithBurst(20)},
@@ -15,6 +15,12 @@
 //   - A yes or no: Allow, or AllowN for what costs more than one token.
 //   - What remains and when to come back, for an answer to a client: Take.
 //   - A limited call that should fail with a typed error: [Limiter.Do], or [Keyed.For] and [Subject.Do].
+//   - A call that may wait: [Limiter.Wait], or Do with Options.MaxWait.
+//   - A time to come back at, decided now: [Limiter.Reserve].
+//   - A cost that is known only afterwards: take what is likely, then Charge the rest or Refund it.
+//   - Ten a second and a thousand a day: two limits in Limits. Other limits for some keys: KeyedOptions.LimitsFor.
+//   - A limit of all, then of a tenant, then of a user: [Chain].
+//   - To see what a limit would do: [Limit.Shadowed].
 //   - Code that does not care where the buckets are: [Taker].
 //
 // # What a limit promises
@@ -26,15 +32,24 @@
 //
 // A denial changes nothing: who is denied may ask again at once and is not punished.
 //
+// Several limits are all or nothing: a take that one of them denies takes from none. The answer names the limit that
+// denies the longest, what is left of that one, and when a take of as many tokens will pass all of them.
+//
+// What is given back (Refund) can be taken once more: so in a stretch of time as much more may be taken as was given back in
+// it. With several limits, whoever reserves is told the delay of the slowest, and its tokens of the others are taken at
+// once, before that.
+//
 // # Refusals
 //
-// Do returns a [*LimitedError], which is [ErrLimited], when the call does not fit, and does so at once. Its methods
-// Refused and RetryAfter are what the other blocks understand. The other methods answer a [Result] or a bool and have no
-// error for a denial.
+// Do returns a [*LimitedError], which is [ErrLimited], when the call does not fit, and does so at once unless there is a
+// MaxWait; Wait, when it will not fit in time; Reserve, when it never will. Its methods Refused and RetryAfter are what the
+// other blocks understand. The other methods answer a [Result] or a bool and have no error for a denial.
 //
 // # Telemetry
 //
 // joist.ratelimit.requests counts takes by joist.ratelimit.result (allowed, denied), joist.ratelimit.limit (the name of
-// the limit that decided) and joist.name. All keys of a [Keyed] are counted together, and no key is in any attribute. A
-// refused Do is an event on the caller's span, if that records. See Stats for the same numbers without OpenTelemetry.
+// the limit that decided) and joist.name. What a shadow would have denied is counted as shadow_denied, beside what the take
+// came to. The first 32 names of limits in a block are told apart, the rest are _other. All keys of a [Keyed] are counted
+// together, and no key is in any attribute. joist.ratelimit.wait.duration is the time that calls waited which got their
+// tokens. A refused Do is an event on the caller's span, if that records. See Stats for the same numbers without OpenTelemetry.
 package ratelimit
