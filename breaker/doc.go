@@ -5,6 +5,8 @@
 //	err = b.Do(ctx, call)
 //	users, err := breaker.DoValue(ctx, b, fetchUsers)
 //
+// How to choose, and how to move over from other libraries, is in the guide docs/guides/circuit-breaking.md of the repository.
+//
 // # Which one to use
 //
 //   - [Breaker.Do] and [DoValue] for work that fits into a function: nothing can leak.

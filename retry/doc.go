@@ -10,6 +10,8 @@
 // A [Policy] is made once and used by all calls to one operation of one dependency. Work may be called several times, so
 // only give it what is safe to repeat.
 //
+// How to choose, and how to move over from other libraries, is in the guide docs/guides/retrying-without-storms.md of the repository.
+//
 // # Which part to use
 //
 //   - For work that returns an error only, use [Policy.Do]; for work that returns a value, [DoValue].
@@ -55,7 +57,8 @@
 // Where a call passes through several policies, in one process or in several, their retries multiply: four policies with
 // three attempts each send 81 calls to what is down. The ctx of each attempt after the first tells its number ([Attempt]) to
 // all that is inside, through retryhttp also to other services, and a policy with Options.FirstTriesOnly does not retry what
-// is already a retry. So retries add up instead: with budgets of 10 % to at most half of the calls over four tiers.
+// is already a retry. So retries add up instead. With a budget of 10 % in each of four tiers, the last of them makes at most
+// 1.1⁴ = 1.46 attempts for each call of the first, and what the budgets' bursts allow: less than 5 bursts, however many calls.
 //
 // # The budget
 //
