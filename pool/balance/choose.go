@@ -14,7 +14,7 @@ type members[E comparable] struct {
 	all     []*endpoint[E]
 	serving []*endpoint[E] // those that are picked from
 	due     int64          // the reading at which a bad one is bad no more or a slow start is over, or never
-	ramping bool           // one of serving is in slow start
+	ramping int            // how many of serving are in slow start
 	bad     int
 	ejected int
 	panics  bool
@@ -49,7 +49,7 @@ func (b *Balancer[E]) choose(m *members[E], random uint64, now int64, x *exclusi
 	if x != nil && (x.has(first) || x.has(second)) {
 		first, second = m.others(first, second, x)
 	}
-	if m.ramping {
+	if m.ramping > 0 {
 		if warm, other := b.warm(first, now), b.warm(second, now); warm != nil || other != nil {
 			first, second = warm, other
 		}

@@ -8,6 +8,9 @@ import (
 	"github.com/joist-go/joist/internal/telemetry"
 )
 
+// rounding makes up for a product such as 0.29 × 100, which may lie just below what it should be.
+const rounding = 1e-9
+
 // condemn makes an endpoint bad, unless its phase has changed.
 func (b *Balancer[E]) condemn(ctx context.Context, e *endpoint[E], phase uint64) {
 	if b.condemned(e, phase) {
@@ -95,12 +98,12 @@ func (b *Balancer[E]) publish() *members[E] {
 			bad = append(bad, e)
 			m.due = min(m.due, e.until)
 		} else if began := e.ramp.Load(); began != never {
-			m.ramping = true
+			m.ramping++
 			m.due = min(m.due, began+b.slowStart)
 		}
 	}
 	m.bad = len(bad)
-	m.panics = b.panicAt != Off && float64(m.bad) > b.panicAt*float64(len(m.all))
+	m.panics = b.panicAt != Off && float64(m.bad) > b.panicAt*float64(len(m.all))+rounding
 	if !m.panics {
 		m.ejected = min(m.bad, b.room(len(m.all)))
 	}
@@ -128,7 +131,7 @@ func (b *Balancer[E]) publish() *members[E] {
 
 // room returns how many of n endpoints may be ejected at once.
 func (b *Balancer[E]) room(n int) int {
-	room := int(b.maxEjected*float64(n) + 1e-9) // a product such as 0.29 × 100 may lie just below what it should be
+	room := int(b.maxEjected*float64(n) + rounding)
 	if b.maxEjected == 1 {
 		return n
 	}

@@ -224,6 +224,19 @@ func TestASuspectIsEjectedWhenThereIsRoom(t *testing.T) {
 	})
 }
 
+// 0.29 × 100 is a little less than 29 in floating point.
+func TestAPanicBeginsAboveItsShareAndNotAtIt(t *testing.T) {
+	o := balance.Options[string]{ConsecutiveFailures: 1, PanicAt: 0.29}
+	bubble(t, 100, o, func(t *testing.T, b *balance.Balancer[string]) {
+		for i, e := range names(100)[:30] {
+			send(t, b, e, 1, errDown)
+			if s := b.Stats(); s.Panic != (i == 29) || s.Ejected+s.Suspect != i+1 {
+				t.Fatalf("%d of 100 are bad: %+v", i+1, s)
+			}
+		}
+	})
+}
+
 func TestInAPanicAllArePickedAndASuccessEndsIt(t *testing.T) {
 	bubble(t, 4, balance.Options[string]{}, func(t *testing.T, b *balance.Balancer[string]) {
 		send(t, b, "a", 5, errDown)

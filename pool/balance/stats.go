@@ -57,14 +57,12 @@ func (b *Balancer[E]) Stats() Stats {
 		Ejections: b.cell.Total(wordEjections),
 		Ejected:   m.ejected,
 		Suspect:   m.bad - m.ejected,
+		SlowStart: m.ramping,
+		Ready:     len(m.all) - m.bad - m.ramping,
 	}
 	for _, e := range m.all {
 		s.InFlight += int(e.inflight())
-		if e.ramp.Load() != never {
-			s.SlowStart++
-		}
 	}
-	s.Ready = len(m.all) - m.bad - s.SlowStart
 	return s
 }
 
