@@ -28,6 +28,7 @@ func drawLimit(t *rapid.T) ratelimit.Limit {
 		Tokens: rapid.Int64Range(1, 1000).Draw(t, "tokens"),
 		Per:    time.Duration(rapid.Int64Range(1e6, 1e15).Draw(t, "per")),
 		Burst:  rapid.Int64Range(1, 1000).Draw(t, "burst"),
+		Shadow: rapid.IntRange(0, 9).Draw(t, "shadow") == 0,
 	}
 }
 
@@ -61,23 +62,26 @@ func integer(t *rapid.T, item httpsfv.Item, name string, least int64) (int64, bo
 	return n, there
 }
 
-// Whatever the limits are, one middleware in another, and whatever was taken when: the fields parse, and nobody is told to
+// Whatever the limits are, several of a block and one middleware in another, and whatever was taken when: the fields parse, and nobody is told to
 // come back before there is more.
 func TestTheFieldsParseAndRetryAfterIsNeverBeforeT(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		limits := rapid.SliceOfN(rapid.Custom(drawLimit), 1, 3).Draw(rt, "limits")
+		layers := rapid.SliceOfN(rapid.SliceOfNDistinct(rapid.Custom(drawLimit), 1, 3, func(l ratelimit.Limit) string { return l.Name }), 1, 3).Draw(rt, "layers")
+		told := rapid.Bool().Draw(rt, "policies")
 		pauses := rapid.SliceOfN(rapid.Int64Range(0, 1e10), 1, 20).Draw(rt, "pauses")
 		legacy := rapid.Bool().Draw(rt, "legacy")
 		synctest.Test(t, func(t *testing.T) {
 			var h http.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-			for _, l := range limits {
-				k, err := ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{Limits: []ratelimit.Limit{l}})
+			for _, limits := range layers {
+				k, err := ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{Limits: limits})
 				if err != nil {
 					rt.Fatal(err)
 				}
-				h = ratelimithttp.Middleware(ratelimit.TakerOf(k), ratelimithttp.Options{
-					Key: ratelimithttp.ClientIP(), Policies: limits, LegacyFields: legacy,
-				})(h)
+				o := ratelimithttp.Options{Key: ratelimithttp.ClientIP(), LegacyFields: legacy}
+				if told {
+					o.Policies = limits
+				}
+				h = ratelimithttp.Middleware(ratelimit.TakerOf(k), o)(h)
 			}
 			for _, pause := range pauses {
 				time.Sleep(time.Duration(pause))

@@ -123,14 +123,11 @@ func (n node) key() string {
 func parseNode(s string) (node, bool) {
 	host := s
 	if inner, bracketed := strings.CutPrefix(s, "["); bracketed {
-		end := strings.IndexByte(inner, ']')
-		if end < 0 {
+		in, port, closed := strings.Cut(inner, "]")
+		if !closed || strings.IndexByte(in, ':') < 0 || port != "" && !isPort(port) {
 			return node{}, false
 		}
-		host = inner[:end]
-		if rest := inner[end+1:]; strings.IndexByte(host, ':') < 0 || rest != "" && !isPort(rest) {
-			return node{}, false
-		}
+		host = in
 	} else if colon := strings.IndexByte(s, ':'); colon >= 0 && strings.IndexByte(s[colon+1:], ':') < 0 {
 		if host = s[:colon]; !isPort(s[colon:]) {
 			return node{}, false

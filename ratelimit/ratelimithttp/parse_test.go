@@ -78,9 +78,9 @@ func TestMalformedFieldsAreNotParsed(t *testing.T) {
 }
 
 func TestWhatIsParsedIsBounded(t *testing.T) {
-	lines := make([]string, 64)
-	for i := range lines {
-		lines[i] = fmt.Sprintf(`"%d";r=1`, i)
+	var lines []string
+	for i := range 64 {
+		lines = append(lines, fmt.Sprintf(`"%d";r=1`, i))
 	}
 	if got, err := ratelimithttp.ParseLimits(http.Header{"Ratelimit": lines}); err != nil || len(got) != 64 {
 		t.Errorf("64 members: %d, %v", len(got), err)

@@ -6,7 +6,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/joist-go/joist/ratelimit"
 	"github.com/joist-go/joist/ratelimit/ratelimithttp"
@@ -73,6 +76,51 @@ func TestAShadowIsNotTold(t *testing.T) {
 	if fmt.Sprint(got["Ratelimit-Policy"]) != `["daily";q=1000;w=86400]` || got["Ratelimit"] != nil || got["X-Ratelimit-Limit"] != nil {
 		t.Errorf("%v", got)
 	}
+}
+
+func TestALimitOfSeveralRefusesWithItsNameAndItsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits := []ratelimit.Limit{ratelimit.PerMinute(2).Named("burst"), ratelimit.PerDay(3).Named("daily")}
+		k, err := ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{Limits: limits})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := ratelimithttp.Middleware(ratelimit.TakerOf(k), ratelimithttp.Options{Key: ratelimithttp.ClientIP(), Policies: limits})(hello)
+		for i, want := range []string{
+			`200 "burst";r=1;t=30 [] `, `200 "burst";r=0;t=30 [] `, `429 "burst";r=0;t=30 [30] ["burst"]`,
+			`200 "daily";r=0;t=28740 [] `, `429 "daily";r=0;t=28680 [28680] ["daily"]`,
+		} {
+			w := serve(h, "192.0.2.1:1")
+			_, violated, _ := strings.Cut(w.Body.String(), `"violated-policies":`)
+			got := fmt.Sprint(w.Code, " ", w.Header().Get("Ratelimit"), " ", w.Header()["Retry-After"], " ", strings.TrimRight(violated, "}\n"))
+			if got != want || w.Header().Get("Ratelimit-Policy") != `"burst";q=2;w=60, "daily";q=3;w=86400` {
+				t.Errorf("answer %d: %s, want %s; %v", i, got, want, w.Header())
+			}
+			if i >= 2 {
+				time.Sleep(time.Minute)
+			}
+		}
+	})
+}
+
+func TestManyGoroutinesAreToldTheirOwnLimit(t *testing.T) {
+	taker := takerFunc(func(_ context.Context, key string, _ int64) (ratelimit.Result, error) {
+		return ratelimit.Result{Allowed: true, Limit: ratelimit.PerHour(int64(len(key))).WithBurst(int64(len(key))).Named("x")}, nil
+	})
+	h := ratelimithttp.Middleware(taker, ratelimithttp.Options{Key: func(r *http.Request) string { return r.RemoteAddr }})(hello)
+	var all sync.WaitGroup
+	for g := range 8 {
+		all.Go(func() {
+			for i := range 200 {
+				n := 1 + (g*7+i)%24
+				want := fmt.Sprintf(`"x";q=%d;w=3600`, n)
+				if got := serve(h, strings.Repeat("k", n)).Header().Get("Ratelimit-Policy"); got != want {
+					t.Errorf("%s, want %s", got, want)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestManyLimitsAreToldAsTheyAre(t *testing.T) {
