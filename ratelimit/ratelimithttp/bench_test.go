@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/joist-go/joist/ratelimit"
+	"github.com/joist-go/joist/ratelimit/ratelimithttp"
 )
 
 // sink is a response writer that costs nothing.
@@ -28,5 +29,26 @@ func BenchmarkMiddleware(b *testing.B) {
 				h.ServeHTTP(w, r)
 			}
 		})
+	}
+}
+
+func BenchmarkMiddlewareBehindProxies(b *testing.B) {
+	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	limits := []ratelimit.Limit{ratelimit.PerSecond(1e9).Named("burst"), ratelimit.PerDay(1e13).Named("daily")}
+	k, err := ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{Limits: limits})
+	if err != nil {
+		b.Fatal(err)
+	}
+	h := ratelimithttp.Middleware(ratelimit.TakerOf(k), ratelimithttp.Options{
+		Key: ratelimithttp.ClientIP(proxies...), Policies: limits, LegacyFields: true,
+	})(next)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr = "10.0.0.1:1"
+	r.Header["X-Forwarded-For"] = []string{"198.51.100.1", "203.0.113.7, 10.0.0.2"}
+	w := sink{make(http.Header)}
+	b.ReportAllocs()
+	for b.Loop() {
+		clear(w.header)
+		h.ServeHTTP(w, r)
 	}
 }
