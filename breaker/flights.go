@@ -3,6 +3,8 @@ package breaker
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/joist-go/joist/internal/clock"
 )
 
 const (
@@ -49,7 +51,7 @@ func newFlights(slowCall time.Duration, now int64) *flights {
 	f := &flights{slowCall: int64(slowCall)}
 	f.quarter = (f.slowCall-1)/(quarters-1) + 1
 	f.before.tag = tagMask + 1 // none
-	f.restart(floorDiv(now, f.quarter), 0)
+	f.restart(clock.FloorDiv(now, f.quarter), 0)
 	return f
 }
 
@@ -65,7 +67,7 @@ func (f *flights) quarterAt(at int64) int64 {
 	if latest := f.latest.Load(); uint64(at-latest*f.quarter) < uint64(f.quarter) {
 		return latest
 	}
-	return floorDiv(at, f.quarter)
+	return clock.FloorDiv(at, f.quarter)
 }
 
 // due reports whether calls may hang that were not counted yet.
@@ -108,7 +110,7 @@ func (f *flights) end(mark int64, tag uint64) (out, over bool) {
 // It returns false when there is none. The caller holds the breaker's mu, and counts them before it asks again.
 func (f *flights) next(now int64, tag uint64) (hung, at int64, found bool) {
 	latest := f.latest.Load()
-	current := max(floorDiv(now, f.quarter), latest)
+	current := max(clock.FloorDiv(now, f.quarter), latest)
 	for last := min(current-quarters, latest); f.swept < last; {
 		f.swept++
 		quarter := f.swept + (current-f.swept)/quarters*quarters // the one among the new five that has this word
@@ -141,7 +143,7 @@ func (f *flights) restart(latest int64, tag uint64) {
 // counted reports whether a call of a generation that is over was counted in it, while it hung. Only the latest closed one
 // is known. The caller holds the breaker's mu.
 func (f *flights) counted(mark int64, tag uint64) bool {
-	return f.before.tag == tag && floorDiv(timeOf(mark), f.quarter) <= f.before.swept
+	return f.before.tag == tag && clock.FloorDiv(timeOf(mark), f.quarter) <= f.before.swept
 }
 
 // A mark is a clock reading plus one, so that 0 says that there is none. The reading −1 is taken for −2, which is

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/joist-go/joist/internal/clock"
 )
 
 // plainFlight is a call that is out.
@@ -28,7 +30,7 @@ func TestFlightsAreCountedAsAPlainListOfThemWouldBe(t *testing.T) {
 		sweep := func() {
 			due := map[int64]int64{} // hung calls by when they are found
 			for _, p := range out {
-				if at := (floorDiv(p.began, quarter) + quarters) * quarter; at <= now && p.tag == tag && !p.hung {
+				if at := (clock.FloorDiv(p.began, quarter) + quarters) * quarter; at <= now && p.tag == tag && !p.hung {
 					due[at]++
 					p.hung = true
 					hung++

@@ -4,6 +4,8 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+
+	"github.com/joist-go/joist/internal/clock"
 )
 
 const (
@@ -57,7 +59,7 @@ type timeWindow struct {
 // init makes an empty window whose current bucket is the one of now.
 func (w *timeWindow) init(span, now int64, tellSlow bool) {
 	w.span = span
-	w.epoch.Store(floorDiv(now, span))
+	w.epoch.Store(clock.FloorDiv(now, span))
 	w.lastBad.Store(never)
 	w.settled.Store(settledKey(-1, tagMask)) // not the key of generation 0
 	if tellSlow {
@@ -143,7 +145,7 @@ func (w *timeWindow) turn(now int64) int64 {
 		return w.epoch.Load()
 	}
 	defer w.turning.Unlock()
-	last, next := w.epoch.Load(), floorDiv(now, w.span)
+	last, next := w.epoch.Load(), clock.FloorDiv(now, w.span)
 	if next <= last {
 		return last
 	}
@@ -214,13 +216,4 @@ func (w *timeWindow) total(o outcome) int64 {
 		return w.slow.both()
 	}
 	return 0
-}
-
-// floorDiv rounds towards negative infinity.
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
 }

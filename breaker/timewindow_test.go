@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/joist-go/joist/internal/clock"
 )
 
 const span = 100 // nanoseconds per bucket, in these tests
@@ -33,7 +35,7 @@ func wantTotals(t *testing.T, w *timeWindow, ok, failed int64) {
 func TestEachBucketLeavesAfterTenSpans(t *testing.T) {
 	for _, start := range []int64{0, 12345, -1, -987654, math.MinInt64 / 4} {
 		w := newWindow(start)
-		first := floorDiv(start, span) * span
+		first := clock.FloorDiv(start, span) * span
 		for i := range int64(30) {
 			w.add(first+i*span, 0, success)
 			w.add(first+i*span+span-1, 0, failure)
@@ -147,12 +149,12 @@ func TestASuccessIsSuspectOnlyWhileItCanTrip(t *testing.T) {
 func TestConcurrentOutcomesAreCountedOnce(t *testing.T) {
 	const goroutines, each = 8, 3000
 	w := newWindow(0)
-	var clock, landed atomic.Int64
+	var reading, landed atomic.Int64
 	var wg sync.WaitGroup
 	for g := range goroutines {
 		wg.Go(func() {
 			for i := range each {
-				now := clock.Add(7)
+				now := reading.Add(7)
 				o := success
 				if i%3 == 0 {
 					o = failure

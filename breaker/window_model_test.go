@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/joist-go/joist/internal/clock"
 )
 
 // plainWindow is a window that keeps every outcome since the last reset, and counts them when it is asked.
@@ -24,7 +26,7 @@ type plainOutcome struct {
 }
 
 func (w *plainWindow) add(now int64, o outcome) {
-	w.kept = append(w.kept, plainOutcome{floorDiv(now, w.span), o})
+	w.kept = append(w.kept, plainOutcome{clock.FloorDiv(now, w.span), o})
 	w.totals[o]++
 }
 
@@ -39,7 +41,7 @@ func (w *plainWindow) inside(now int64) []plainOutcome {
 	if w.last > 0 {
 		return w.kept[max(len(w.kept)-w.last, 0):]
 	}
-	epoch := floorDiv(now, w.span)
+	epoch := clock.FloorDiv(now, w.span)
 	return slices.DeleteFunc(slices.Clone(w.kept), func(p plainOutcome) bool { return p.epoch <= epoch-buckets })
 }
 

@@ -22,7 +22,7 @@ type Steps struct {
 // Init makes s the steps of a ring of so many buckets, with the current step that of now.
 func (s *Steps) Init(span int64, buckets int, now int64) {
 	s.span, s.buckets = span, int64(buckets)
-	s.current.Store(floorDiv(now, span))
+	s.current.Store(FloorDiv(now, span))
 }
 
 // Current returns the current step, and whether now lies in it. If not, it is time for [Steps.Turn].
@@ -40,7 +40,7 @@ func (s *Steps) Turn(now int64, empty func(bucket int)) int64 {
 		return s.current.Load()
 	}
 	defer s.turning.Unlock()
-	last, next := s.current.Load(), floorDiv(now, s.span)
+	last, next := s.current.Load(), FloorDiv(now, s.span)
 	if next <= last {
 		return last
 	}
@@ -59,8 +59,8 @@ func (s *Steps) Bucket(step int64) int {
 // End returns the reading at which a step ends.
 func (s *Steps) End(step int64) int64 { return (step + 1) * s.span }
 
-// floorDiv rounds towards negative infinity.
-func floorDiv(a, b int64) int64 {
+// FloorDiv is a / b, rounded towards negative infinity: the number of the step of length b in which the reading a lies.
+func FloorDiv(a, b int64) int64 {
 	q := a / b
 	if a%b < 0 {
 		q--
