@@ -42,7 +42,11 @@ func (k *Keyed[K]) act(key K, ns int64, what op, n int64) (Result, error) {
 		s.mu.Lock()
 		i, there = s.find(hash, key)
 	}
-	r, v, placed := Result{}, verdict{}, true
+	var (
+		r      Result
+		v      verdict
+		placed = true
+	)
 	if there {
 		r, v, plan = s.alter(k, i, ns, what, n)
 	} else {

@@ -9,31 +9,30 @@ import (
 // then, and allow nothing until it is paid. n may be more than the burst. It is not counted as a take. The errors are
 // [ErrNegative], and [ErrHorizon] for a debt of more than years, with which nothing is taken.
 func (l *Limiter) Charge(n int64) error {
-	_, err := l.do(charge, n)
-	return err
+	return l.do(charge, n)
 }
 
 // Refund gives n tokens back that were taken and not used. A bucket takes no more of them than it can hold. Whoever waits
 // learns of it at once. While reservations are pending, what is given back goes to others beside them. The error is
 // [ErrNegative].
 func (l *Limiter) Refund(n int64) error {
-	_, err := l.do(refund, n)
+	err := l.do(refund, n)
 	l.queue.poke()
 	return err
 }
 
 // do does what to n tokens in the state that is live.
-func (l *Limiter) do(what op, n int64) (verdict, error) {
+func (l *Limiter) do(what op, n int64) error {
 	if n < 0 {
-		return verdict{}, ErrNegative
+		return ErrNegative
 	}
 	if n == 0 {
-		return verdict{ok: true}, nil
+		return nil
 	}
 	now := l.clock.Now()
 	for {
 		if v, live := l.state.Load().do(what, now, n, nil); live {
-			return v, v.err
+			return v.err
 		}
 		l.settled()
 	}

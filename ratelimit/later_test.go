@@ -17,9 +17,9 @@ import (
 func TestReservationsFollowEachOtherAtTheRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newWaiting(t, ratelimit.Options{}, ratelimit.PerSecond(10).WithBurst(2), ratelimit.PerMinute(60).Named("minute"))
-		for i, want := range []time.Duration{0, 0, 100, 200, 300} {
+		for i, want := range []int{0, 0, 100, 200, 300} {
 			r, err := l.Reserve(1)
-			if err != nil || r.Delay() != want*time.Millisecond {
+			if err != nil || r.Delay() != time.Duration(want)*time.Millisecond {
 				t.Errorf("reservation %d: %v, %v", i, r.Delay(), err)
 			}
 		}
@@ -118,7 +118,7 @@ func TestReservationsThatAreCancelledInAnyOrderCreateAndLoseNothing(t *testing.T
 		steps := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) step {
 			return step{
 				rapid.IntRange(0, 3).Draw(rt, "kind"), rapid.IntRange(0, 100).Draw(rt, "which"),
-				rapid.Int64Range(1, burst).Draw(rt, "n"), rapid.SampledFrom([]time.Duration{0, 0, 0, 30, 100, 350}).Draw(rt, "sleep") * time.Millisecond,
+				rapid.Int64Range(1, burst).Draw(rt, "n"), time.Duration(rapid.SampledFrom([]int{0, 0, 0, 30, 100, 350}).Draw(rt, "sleep")) * time.Millisecond,
 			}
 		}), 1, 30).Draw(rt, "steps")
 		fault := ""
