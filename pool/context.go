@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// insideKey is the key by which a context tells the pool of whose tasks it is.
-type insideKey struct{}
+// insideKey is the key by which a context tells that it is that of a task of the pool, or comes from one. Each pool has its
+// own: a task of a second pool that a task of the first waits for is inside both.
+type insideKey struct{ pool *Pool }
 
 // lends tells whether one who waits with ctx has a task that it waits for run beside the workers: because it is a task
 // itself and keeps a worker waiting, or because callers run tasks.
@@ -17,7 +18,7 @@ func (p *Pool) lends(ctx context.Context) bool {
 
 // inside tells whether ctx is that of a task of p, or comes from it.
 func (p *Pool) inside(ctx context.Context) bool {
-	return ctx.Value(insideKey{}) == p
+	return ctx.Value(insideKey{p}) != nil
 }
 
 // detached is the context of a task of Go: the values of the caller's, the end of the pool's. It holds the pool and not
@@ -31,7 +32,7 @@ func (d *detached) Deadline() (time.Time, bool) { return time.Time{}, false }
 func (d *detached) Done() <-chan struct{}       { return d.pool.ctx.Done() }
 func (d *detached) Err() error                  { return d.pool.ctx.Err() }
 
-// Value asks the pool's context first. It answers only insideKey, and the key by which package context finds the context
+// Value asks the pool's context first. It answers only its insideKey, and the key by which package context finds the context
 // that cancels another: the answer of the caller's would tie the task to the caller's end, and give its cause to
 // context.Cause.
 func (d *detached) Value(key any) any {
@@ -93,7 +94,7 @@ func (j *joined) Value(key any) any {
 	switch {
 	case fromPool == nil:
 		return j.caller.Value(key)
-	case key == insideKey{}:
+	case key == insideKey{j.pool}:
 		return fromPool
 	}
 	if merged := j.current(); merged != nil {

@@ -155,16 +155,16 @@ func (f *Future[V]) settle(v V, err error) {
 	}
 }
 
-func (f *Future[V]) run(p *Pool) {
+func (f *Future[V]) run(p *Pool) bool {
 	var zero V
 	if !f.claim() {
 		p.count(wordCancelled) // and settled by whoever did it
-		return
+		return false
 	}
 	if err := f.ctx.caller.Err(); err != nil {
 		p.count(wordCancelled)
 		f.settle(zero, err)
-		return
+		return false
 	}
 	v, err := f.fn(&f.ctx)
 	if err != nil {
@@ -173,6 +173,7 @@ func (f *Future[V]) run(p *Pool) {
 		p.count(wordOK)
 	}
 	f.settle(v, err)
+	return true
 }
 
 func (f *Future[V]) seat() *seat { return &f.place }

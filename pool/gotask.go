@@ -8,9 +8,10 @@ import (
 // goTask is a function of Go whose context is the pool's.
 type goTask func(context.Context)
 
-func (f goTask) run(p *Pool) {
+func (f goTask) run(p *Pool) bool {
 	f(p.ctx)
 	p.count(wordOK)
+	return true
 }
 
 func (f goTask) takesPanic(p *Pool) bool { return p.onPanic != nil }
@@ -37,9 +38,10 @@ type boundTask struct {
 	ctx detached
 }
 
-func (t *boundTask) run(p *Pool) {
+func (t *boundTask) run(p *Pool) bool {
 	t.goTask(&t.ctx)
 	p.count(wordOK)
+	return true
 }
 
 // runHere runs a task on the goroutine of its caller, or on one in place of a worker that waits for it. The task has been

@@ -104,11 +104,15 @@ func (g *group) fail(err error) {
 	}
 }
 
-// end cancels what has not ended, and waits for it.
+// end cancels what has not ended, and waits for it. A panic that was not raised, because the goroutine unwinds for another
+// reason, is one that nobody learns of.
 func (g *group) end() {
 	g.cancel()
 	for len(g.futures) > 0 {
 		g.wait()
+	}
+	if g.panic != nil {
+		unseenPanic(lostPanic{g.panic, g.pool.onPanic})
 	}
 }
 
@@ -117,8 +121,14 @@ func (g *group) result() error {
 	for len(g.futures) > 0 {
 		g.wait()
 	}
-	if g.panic != nil {
-		panic(g.panic)
-	}
+	g.raise()
 	return g.first
+}
+
+// raise panics if a task has.
+func (g *group) raise() {
+	if raised := g.panic; raised != nil {
+		g.panic = nil
+		panic(raised)
+	}
 }

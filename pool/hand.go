@@ -81,10 +81,10 @@ func (p *Pool) share() int {
 
 // recall puts the tasks of all hands back into the queue, so that it is whole. It is called with the lock.
 func (p *Pool) recall() {
-	if p.dealt == 0 {
-		return
-	}
 	for _, w := range p.members {
+		if p.dealt == 0 {
+			return
+		}
 		p.putDown(w)
 	}
 }

@@ -11,11 +11,11 @@ import (
 // are not run, the contexts of those that run are cancelled, and once they have returned, Map returns that error, and no
 // results. A context.Canceled that the cancelling brings about never takes the place of the error that came first, nor that
 // of one that comes later. If ctx ends, the error is ctx.Err(), or what an item
-// made of it. Without items it returns at once, without
-// an error.
+// made of it, or, where its deadline ends the wait for a place, a [*FullError] that has it as its Cause. Without items it
+// returns at once, without an error.
 //
 // A panic in fn is raised again by Map, as a [*PanicError] that has the item's stack, once all running items have
-// returned. An item that ends its goroutine by runtime.Goexit fails with [ErrGoexit]. Map never leaves a task behind.
+// returned; if several panic, the first of them. An item that ends its goroutine by runtime.Goexit fails with [ErrGoexit]. Map never leaves a task behind.
 //
 // Where the pool is full, Map waits for places, until ctx ends; with [Reject] it returns a [*FullError] if there is none for
 // the first item. With [CallerRuns], and inside a task of the same pool whatever the policy, items that find no place run

@@ -14,7 +14,7 @@ import (
 // The first error ends the sequence: the results before the item that failed are handed out if they are there, then a zero
 // R with the error, and nothing more. A panic of fn is raised in the range, as by Map. Whoever leaves the loop early cancels
 // what is under way; the range ends, either way, once all items that it gave to the pool have returned, and leaves nothing
-// behind.
+// behind. If the loop or seq panics, the panic of an item goes to Options.OnPanic, or ends the process.
 func MapSeq[T, R any](ctx context.Context, p *Pool, seq iter.Seq[T], fn func(context.Context, T) (R, error)) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		g := newGroup(ctx, p)
@@ -56,6 +56,8 @@ func MapSeq[T, R any](ctx context.Context, p *Pool, seq iter.Seq[T], fn func(con
 			more = hand()
 		}
 		if left {
+			g.cancel()
+			_ = g.result() // nobody wants the error, but a panic is raised
 			return
 		}
 		if err := g.result(); err != nil {

@@ -50,8 +50,9 @@ type Pool struct {
 
 // task is what a place holds.
 type task interface {
-	// run runs the function, counts the outcome, and tells whoever waits.
-	run(p *Pool)
+	// run runs the function, counts the outcome, and tells whoever waits. It returns false if the task had been cancelled,
+	// so that the function has not run.
+	run(p *Pool) bool
 	// takesPanic tells whether somebody learns of a panic of the function.
 	takesPanic(p *Pool) bool
 	// broke is called instead when the function panicked with a value, or, with a nil one, ended its goroutine.
@@ -79,7 +80,7 @@ func New(o Options) (*Pool, error) {
 	}
 	p.queue.init(o.Queue, o.Fair)
 	p.limit = o.Workers
-	p.ctx, p.cancel = context.WithCancelCause(context.WithValue(context.Background(), insideKey{}, p))
+	p.ctx, p.cancel = context.WithCancelCause(context.WithValue(context.Background(), insideKey{p}, true))
 	p.observe(o)
 	return p, nil
 }

@@ -29,13 +29,16 @@ func (p *Pool) timed(ctx context.Context, t task) *timedTask {
 	return timed
 }
 
-func (t *timedTask) run(p *Pool) {
+func (t *timedTask) run(p *Pool) bool {
 	began := p.clock.Now()
 	p.waited.Record(t.ctx, 0, time.Duration(began-t.came))
-	t.task.run(p)
-	took := time.Duration(p.clock.Now() - began)
-	p.ran.Record(t.ctx, 0, took)
-	p.typical.Add(took)
+	ran := t.task.run(p)
+	if ran { // else what it took tells nothing of tasks
+		took := time.Duration(p.clock.Now() - began)
+		p.ran.Record(t.ctx, 0, took)
+		p.typical.Add(took)
+	}
 	*t = timedTask{}
 	timedTasks.Put(t)
+	return ran
 }
