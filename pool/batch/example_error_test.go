@@ -1,0 +1,87 @@
+package batch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/joist-go/joist"
+	"github.com/joist-go/joist/pool/batch"
+)
+
+func ExampleMissingError() {
+	users := joist.Must(batch.New(batch.Options[int, string]{
+		Name: "users",
+		Run:  func(context.Context, []int) (map[int]string, error) { return map[int]string{}, nil }, // it knows nobody
+	}))
+
+	_, err := users.Get(context.Background(), 7)
+	missing, ok := errors.AsType[*batch.MissingError](err)
+	fmt.Println(ok, missing.Name)
+	// Output: true users
+}
+
+// A panic of Run is the error of everybody who waits for the batch. The next batch runs.
+func ExamplePanicError() {
+	users := joist.Must(batch.New(batch.Options[int, string]{
+		Name: "users",
+		Run:  func(context.Context, []int) (map[int]string, error) { panic("no rows") },
+	}))
+
+	_, err := users.Get(context.Background(), 7)
+	panicked, ok := errors.AsType[*batch.PanicError](err)
+	fmt.Println(err)
+	fmt.Println(ok, panicked.Value, len(panicked.Stack) > 0)
+	// Output:
+	// joist/batch: the batch panicked: no rows
+	// true no rows true
+}
+
+// MaxPending bounds the calls that wait for batches which have not begun.
+func ExampleFullError() {
+	users := joist.Must(batch.New(batch.Options[int, string]{
+		Name: "users", MaxPending: 1, Linger: true, MaxWait: time.Minute, Run: usersByID,
+	}))
+	first := make(chan string)
+	go func() {
+		name, _ := users.Get(context.Background(), 1)
+		first <- name
+	}()
+	for users.Stats().Pending == 0 {
+		time.Sleep(time.Millisecond)
+	}
+
+	_, err := users.Get(context.Background(), 2)
+	full, ok := errors.AsType[*batch.FullError](err)
+	fmt.Println(err)
+	fmt.Println(ok, full.Refused(), full.Pending)
+	go func() { _ = users.Close(context.Background()) }() // has the open batch go
+	fmt.Println(<-first)
+	// Output:
+	// joist/batch: "users" is full: 1 calls are waiting
+	// true true 1
+	// query for [1]
+	// Ada
+}
+
+func ExampleClosedError() {
+	users := joist.Must(batch.New(batch.Options[int, string]{Name: "users", Run: usersByID}))
+	_ = users.Close(context.Background())
+
+	_, err := users.Get(context.Background(), 1)
+	closed, ok := errors.AsType[*batch.ClosedError](err)
+	fmt.Println(ok, closed.Name, errors.Is(err, batch.ErrClosed))
+	// Output: true users true
+}
+
+func ExampleStats() {
+	users := joist.Must(batch.New(batch.Options[int, string]{Name: "users", Run: usersByID}))
+	_, _ = users.GetMany(context.Background(), []int{1, 2, 99})
+
+	s := users.Stats()
+	fmt.Println(s.OK, s.Missing, s.Batches, s.Pending)
+	// Output:
+	// query for [1 2 99]
+	// 2 1 1 0
+}
