@@ -106,7 +106,8 @@ type CloseError struct {
 	// Name is the pool's Name.
 	Name string
 	// NotRun holds the functions of the tasks of Go that were accepted and have not been run, in the order of the
-	// queue. They are handed out once. Tasks of Submit are not among them: their Futures fail with [ErrClosed].
+	// queue; small tasks that workers had taken at once may be out of line. They are handed out once. Tasks of Submit
+	// are not among them: their Futures fail with [ErrClosed].
 	NotRun []func(context.Context)
 	// Dropped is how many tasks have not been run: those in NotRun and those of Submit.
 	Dropped int

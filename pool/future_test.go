@@ -188,26 +188,28 @@ func TestAPanicWithARefusalIsNoRefusal(t *testing.T) {
 }
 
 func TestAGoexitIsAnErrorAndLosesNoWorker(t *testing.T) {
-	p := open(t, pool.Options{Workers: 2})
-	for range 20 {
-		f, err := pool.Submit(t.Context(), p, func(context.Context) (int, error) { runtime.Goexit(); return 1, nil })
-		if err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) { // in which a worker that is missed is a deadlock, seen at once
+		p := open(t, pool.Options{Workers: 2})
+		for range 20 {
+			f, err := pool.Submit(t.Context(), p, func(context.Context) (int, error) { runtime.Goexit(); return 1, nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v, err := f.Wait(t.Context()); v != 0 || err != pool.ErrGoexit {
+				t.Fatalf("got %v, %v", v, err)
+			}
+			done := make(chan struct{})
+			if err := p.Go(t.Context(), func(context.Context) { defer close(done); runtime.Goexit() }); err != nil {
+				t.Fatal(err)
+			}
+			<-done
 		}
-		if v, err := f.Wait(t.Context()); v != 0 || err != pool.ErrGoexit {
-			t.Fatalf("got %v, %v", v, err)
+		release := occupy(t, p, 2) // returns only if both workers are there
+		if got := p.Stats(); got.Workers != 2 || got.Running != 2 || got.Goexits != 40 {
+			t.Errorf("got %+v", got)
 		}
-		done := make(chan struct{})
-		if err := p.Go(t.Context(), func(context.Context) { defer close(done); runtime.Goexit() }); err != nil {
-			t.Fatal(err)
-		}
-		<-done
-	}
-	release := occupy(t, p, 2) // returns only if both workers are there
-	if got := p.Stats(); got.Workers != 2 || got.Running != 2 || got.Goexits != 40 {
-		t.Errorf("got %+v", got)
-	}
-	release()
+		release()
+	})
 }
 
 func TestATaskMayWaitForAnotherThatHasAWorker(t *testing.T) {

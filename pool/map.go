@@ -15,7 +15,8 @@ import (
 // returns at once, without an error.
 //
 // A panic in fn is raised again by Map, as a [*PanicError] that has the item's stack, once all running items have
-// returned; if several panic, the first of them. An item that ends its goroutine by runtime.Goexit fails with [ErrGoexit]. Map never leaves a task behind.
+// returned; if several panic, the first of them. An item that ends its goroutine by runtime.Goexit fails with [ErrGoexit].
+// Map never leaves a task behind.
 //
 // Where the pool is full, Map waits for places, until ctx ends; with [Reject] it returns a [*FullError] if there is none for
 // the first item. With [CallerRuns], and inside a task of the same pool whatever the policy, items that find no place run
