@@ -35,16 +35,18 @@ func (l *Limiter) WaitN(ctx context.Context, n int64) error {
 		return nil
 	}
 	w := &waiter{n: n, turn: make(chan struct{}, 1)}
-	ahead, ok := l.queue.join(w)
-	r, fits := l.outlook(n, ahead+n)
-	if !ok {
-		return l.refuse(ctx, r, nil)
+	began := l.clock.Now()
+	var r Result
+	var cause error
+	joined := l.queue.join(w, func(ahead int64) (fits bool) {
+		r, cause, fits = l.prospect(ctx, n, ahead+n, began)
+		return fits
+	})
+	if !joined {
+		return l.refuse(ctx, r, cause)
 	}
 	defer l.queue.leave(w)
-	if !fits {
-		return l.refuse(ctx, r, nil) // Never, or in years
-	}
-	return l.stand(ctx, w, r)
+	return l.stand(ctx, w, began)
 }
 
 // tryNow takes n tokens if they are there.
@@ -64,38 +66,27 @@ func (l *Limiter) tryNow(n int64) bool {
 	}
 }
 
-// stand waits in the queue. The answer says what the wait looks like at its begin.
-func (l *Limiter) stand(ctx context.Context, w *waiter, r Result) error {
-	began := l.clock.Now()
+// stand waits in the queue. The timer is for MaxWait until w is the first, and then for its tokens.
+func (l *Limiter) stand(ctx context.Context, w *waiter, began int64) error {
+	timer := time.NewTimer(max(l.maxWait, 1))
+	defer timer.Stop()
 	var timeout <-chan time.Time
-	var timer *time.Timer
+	if l.maxWait > 0 {
+		timeout = timer.C
+	}
 	for first := false; ; {
-		if err := l.tooLong(ctx, began, r); err != nil {
-			return err
-		}
-		if timer == nil {
-			timer = time.NewTimer(max(l.maxWait, 1))
-			defer timer.Stop()
-			if l.maxWait > 0 {
-				timeout = timer.C
-			}
-		}
-		if first {
-			timer.Reset(r.RetryAfter)
-			timeout = timer.C
-		}
 		select {
 		case <-w.turn:
 			first = true
 		case <-timeout:
 			if !first && !w.called() {
-				r, _ = l.outlook(w.n, w.n)
+				r, _ := l.outlook(w.n, w.n)
 				return l.refuse(ctx, r, nil)
 			}
 			first = true
 		case <-ctx.Done():
 			if ctx.Err() == context.DeadlineExceeded { //nolint:errorlint // what a context returns
-				r, _ = l.outlook(w.n, w.n)
+				r, _ := l.outlook(w.n, w.n)
 				return l.refuse(ctx, r, context.DeadlineExceeded)
 			}
 			return ctx.Err()
@@ -104,23 +95,29 @@ func (l *Limiter) stand(ctx context.Context, w *waiter, r Result) error {
 			l.queue.waits.Record(ctx, 0, time.Duration(l.clock.Now()-began))
 			return nil
 		}
-		var fits bool
-		if r, fits = l.outlook(w.n, w.n); !fits {
-			return l.refuse(ctx, r, nil)
+		r, cause, fits := l.prospect(ctx, w.n, w.n, began)
+		if !fits {
+			return l.refuse(ctx, r, cause)
 		}
+		timer.Reset(r.RetryAfter)
+		timeout = timer.C
 	}
 }
 
-// tooLong returns the error of a wait that began at that time and will not end in time.
-func (l *Limiter) tooLong(ctx context.Context, began int64, r Result) error {
+// prospect is outlook for a wait that began at that time, and whether it will end in time. If not, the cause is that of
+// its error.
+func (l *Limiter) prospect(ctx context.Context, n, total, began int64) (r Result, cause error, fits bool) {
+	if r, fits = l.outlook(n, total); !fits {
+		return r, nil, false // Never, or in years
+	}
 	waited := time.Duration(max(0, l.clock.Now()-began))
 	if l.maxWait > 0 && r.RetryAfter > l.maxWait-waited {
-		return l.refuse(ctx, r, nil)
+		return r, nil, false
 	}
 	if deadline, ok := ctx.Deadline(); ok && r.RetryAfter >= time.Until(deadline) {
-		return l.refuse(ctx, r, context.DeadlineExceeded)
+		return r, context.DeadlineExceeded, false
 	}
-	return nil
+	return r, nil, true
 }
 
 // outlook describes n tokens that come behind others: all together are total.
@@ -178,24 +175,24 @@ func (w *waiter) called() bool {
 	}
 }
 
-// join puts w at the end and tells how many tokens are waited for ahead of it. It is false when there is no place.
-func (q *queue) join(w *waiter) (ahead int64, ok bool) {
+// join puts w at the end, unless there is no place or its wait does not fit behind the tokens that are waited for ahead of
+// it. That is judged under the lock, so that a wait that is not begun is ahead of nobody.
+func (q *queue) join(w *waiter, fits func(ahead int64) bool) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if int(q.length.Load()) >= q.most || w.n > math.MaxInt64-q.tokens {
-		return min(q.tokens, math.MaxInt64-w.n), false
+	if !fits(min(q.tokens, math.MaxInt64-w.n)) || int(q.length.Load()) >= q.most || w.n > math.MaxInt64-q.tokens {
+		return false
 	}
-	ahead = q.tokens
 	q.tokens += w.n
 	q.length.Add(1)
 	if q.first == nil {
 		q.first, q.last = w, w
 		w.call()
-		return ahead, true
+		return true
 	}
 	w.prev = q.last
 	q.last.next, q.last = w, w
-	return ahead, true
+	return true
 }
 
 // leave takes w out, and calls the one behind it if that is the first now.
