@@ -29,12 +29,16 @@ func (k *Keyed[K]) act(key K, ns int64, what op, n int64) (Result, error) {
 	s.mu.Lock()
 	i, there := s.find(hash, key)
 	plan := k.plan
-	if !there && k.limitsFor != nil {
-		roomy := n == 0 || s.roomy(k, now.at)
+	switch {
+	case there:
+	case what == refund: // to full buckets
 		s.mu.Unlock()
-		if !roomy {
-			return k.spill(ns, what, n)
-		}
+		return Result{}, nil
+	case (n == 0 || k.limitsFor != nil) && !s.roomy(k, now.at):
+		s.mu.Unlock()
+		return k.spill(ns, what, n)
+	case k.limitsFor != nil:
+		s.mu.Unlock()
 		var err error
 		if plan, err = k.planFor(key); err != nil { // outside of the lock: it may call back
 			return Result{}, err
@@ -141,15 +145,19 @@ func (k *Keyed[K]) fullAt(a *account) uint64 {
 	return at
 }
 
-// spill does what to n tokens of a key for which there is no place, in the overflow bucket.
-func (k *Keyed[K]) spill(ns int64, what op, n int64) (Result, error) {
-	if what != take {
+// spill does what to n tokens of a key for which there is no place, in the overflow bucket, and with n = 0 looks.
+func (k *Keyed[K]) spill(ns int64, what op, n int64) (r Result, err error) {
+	switch {
+	case n == 0:
+		k.overflow.look(func(words []uint64) { r = k.plan.peek(words, ns) })
+	case what == take:
+		k.plan.buckets[0].cell.Add(overflowed, 1)
+		r, _ = k.overflow.take(ns, n, true)
+	default:
 		v, _ := k.overflow.do(what, ns, n, nil)
-		return Result{}, v.err
+		err = v.err
 	}
-	k.plan.buckets[0].cell.Add(overflowed, 1)
-	r, _ := k.overflow.take(ns, n, true)
-	return r, nil
+	return r, err
 }
 
 // Charge takes n tokens of key whether they are there or not: for what a call turns out to have cost. The bucket may be in
@@ -162,24 +170,14 @@ func (k *Keyed[K]) Charge(key K, n int64) error { return k.adjust(key, charge, n
 func (k *Keyed[K]) Refund(key K, n int64) error { return k.adjust(key, refund, n) }
 
 func (k *Keyed[K]) adjust(key K, what op, n int64) error {
-	switch {
-	case n < 0:
+	if n < 0 {
 		return ErrNegative
-	case n == 0:
+	}
+	if n == 0 {
 		return nil
-	case what == refund && !k.has(key):
-		return nil // full
 	}
 	_, err := k.act(key, k.clock.Now(), what, n)
 	return err
-}
-
-func (k *Keyed[K]) has(key K) bool {
-	s, hash := k.shardOf(key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, there := s.find(hash, key)
-	return there
 }
 
 // SetLimits gives key other limits than LimitsFor or Limits say, for as long as it has a bucket: one that is full may be

@@ -30,7 +30,8 @@ type KeyedOptions[K comparable] struct {
 	// LimitsFor returns the limits of a key, such as those of its tier, and none for the plain ones. It is called when a
 	// key comes that has no bucket, by the goroutine of the take, outside of every lock, and may call back; a key whose
 	// bucket was full and was dropped is asked for again. It should be quick and answer the same slices. If the answer
-	// is not valid, Take and Do return the error, and Allow is false.
+	// is not valid, Take and Do return the error, and Allow is false. It is not called for a key for which there is no
+	// place: the overflow bucket has the plain limits, so what must be refused in a flood, too, needs a check of its own.
 	LimitsFor func(key K) []Limit
 
 	// MaxKeys is how many keys have a bucket of their own at a time: 1 to 1e9. Default DefaultMaxKeys. A bucket that has
@@ -145,9 +146,9 @@ func (k *Keyed[K]) AllowN(key K, n int64) bool {
 	return err == nil && r.Allowed
 }
 
-// Take takes n tokens of key, or none, and tells how its buckets stand. n = 0 takes nothing, is always allowed, and is
-// neither counted nor makes a bucket. The error is [ErrNegative] when n is negative, or what is wrong with the answer of
-// LimitsFor.
+// Take takes n tokens of key, or none, and tells how its buckets stand, or the overflow bucket when there is no place for
+// it. n = 0 takes nothing, is always allowed, and is neither counted nor makes a bucket. The error is [ErrNegative] when n
+// is negative, or what is wrong with the answer of LimitsFor.
 func (k *Keyed[K]) Take(key K, n int64) (Result, error) {
 	switch {
 	case n < 0:

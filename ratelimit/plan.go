@@ -50,12 +50,12 @@ func (p *plan) do(what op, words []uint64, ns, n int64) verdict {
 	case take:
 		return p.take(words, ns, n)
 	case charge:
-		return p.force(words, ns, n)
+		return p.force(words, ns, n, false)
 	case reserve:
 		if i, never := p.never(n); never {
 			return verdict{binding: i}
 		}
-		return p.force(words, ns, n)
+		return p.force(words, ns, n, true)
 	default:
 		return p.refund(words, ns, n)
 	}
@@ -138,14 +138,18 @@ func (p *plan) first() int {
 	return bits.TrailingZeros32(p.strict)
 }
 
-// force takes n tokens from all buckets, into debt. It takes none and fails if one of them would be in debt past the end
-// of its word.
-func (p *plan) force(words []uint64, ns, n int64) verdict {
+// force takes n tokens from all buckets, into debt, or only from those that ever hold so many. It takes none and fails if
+// one of them would be in debt past the end of its word.
+func (p *plan) force(words []uint64, ns, n int64, fitting bool) verdict {
 	var after [MaxLimits]uint64
 	v := verdict{ok: true, binding: p.first()}
 	for i := range p.buckets {
 		b := &p.buckets[i]
 		after[i] = words[i]
+		if fitting && n > b.burst {
+			v.shadow |= 1 << i
+			continue
+		}
 		if b.size == 0 {
 			continue // nothing to take from
 		}
@@ -179,10 +183,10 @@ func (p *plan) refund(words []uint64, ns, n int64) verdict {
 func (p *plan) cancel(words, marks []uint64, ns, n int64) {
 	for i := range p.buckets {
 		b := &p.buckets[i]
-		units, ok := b.units(n)
-		if !ok || marks[i] == 0 {
-			continue
+		if n > b.burst {
+			continue // a shadow, which gave none
 		}
+		units := uint64(n) * b.cost
 		since := words[i] - min(marks[i], words[i])
 		words[i] = b.refunded(words[i], b.instant(ns), units-min(units, since))
 	}

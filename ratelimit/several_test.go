@@ -33,8 +33,8 @@ func TestADenialByOneLimitTakesFromNone(t *testing.T) {
 			"Limiter": l.AllowN, "Keyed": func(n int64) bool { return k.AllowN("a", n) },
 		} {
 			for range 100 {
-				if allow(3) {
-					t.Errorf("%s: the minute had 3", name)
+				if allow(4) { // which the second has
+					t.Errorf("%s: the minute had 4", name)
 				}
 			}
 			if !allow(2) {
@@ -143,4 +143,23 @@ func TestARefusalNamesTheLimitThatDeniesTheLongest(t *testing.T) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	})
+}
+
+// A shadow is not owed what it would never have given.
+func TestAReservationOfMoreThanAShadowHoldsTakesNothingFromIt(t *testing.T) {
+	l := newWaiting(t, ratelimit.Options{}, ratelimit.PerHour(10), ratelimit.PerHour(2).Named("trial").Shadowed())
+	r, err := l.Reserve(5)
+	if err != nil || r.Delay() != 0 {
+		t.Fatal(err)
+	}
+	if s := l.Stats(); s.Allowed != 1 || s.ShadowDenied != 1 {
+		t.Errorf("%+v", s)
+	}
+	if l.AllowN(2); l.Stats().ShadowDenied != 1 {
+		t.Errorf("the shadow was in debt: %+v", l.Stats())
+	}
+	r.Cancel()
+	if l.AllowN(1); l.Stats().ShadowDenied != 2 {
+		t.Errorf("the shadow was given what it did not give: %+v", l.Stats())
+	}
 }
