@@ -88,12 +88,9 @@ type entry[K comparable, V any] struct {
 //   - a [*FullError] at once when MaxPending calls are waiting;
 //   - a [*ClosedError] at once after [Batcher.Close].
 func (b *Batcher[K, V]) Get(ctx context.Context, key K) (V, error) {
-	x, e, err := b.join(ctx, b.ask(key))
-	if err != nil {
-		var zero V
-		return zero, err
-	}
-	return b.wait(ctx, x, e)
+	call := [1]place[K, V]{{e: b.ask(key)}}
+	b.join(ctx, call[:])
+	return b.wait(ctx, call[0])
 }
 
 // GetMany is [Batcher.Get] for several keys, and counts as a call for each. It joins them all to batches before it waits
@@ -101,34 +98,19 @@ func (b *Batcher[K, V]) Get(ctx context.Context, key K) (V, error) {
 // there are, and, if a key failed, an error in which errors.As finds an [Errors] with the error of each such key: when ctx
 // ends, of those without an answer by then. The error is a refusal only if every key was refused.
 func (b *Batcher[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
-	type place struct {
-		x *batch[K, V]
-		e *entry[K, V]
-	}
-	places := make([]place, 0, len(keys))
+	places := make([]place[K, V], 0, len(keys))
 	seen := make(map[K]struct{}, len(keys))
 	for _, key := range keys { // no key joins before what may panic is over
 		if _, again := seen[key]; !again {
 			seen[key] = struct{}{}
-			places = append(places, place{e: b.ask(key)})
+			places = append(places, place[K, V]{e: b.ask(key)})
 		}
 	}
+	b.join(ctx, places)
 	failed := make(Errors[K])
-	for i := range places {
-		p := &places[i]
-		x, e, err := b.join(ctx, p.e)
-		if err != nil {
-			failed[p.e.key] = err
-			continue
-		}
-		p.x, p.e = x, e
-	}
 	found := make(map[K]V, len(places))
 	for _, p := range places {
-		if p.x == nil {
-			continue
-		}
-		if v, err := b.wait(ctx, p.x, p.e); err != nil {
+		if v, err := b.wait(ctx, p); err != nil {
 			failed[p.e.key] = err
 		} else {
 			found[p.e.key] = v
@@ -144,8 +126,20 @@ func (b *Batcher[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) 
 	}
 }
 
-// wait waits for the batch of e.
-func (b *Batcher[K, V]) wait(ctx context.Context, x *batch[K, V], e *entry[K, V]) (V, error) {
+// place is where a call waits: its key in a batch, or why it is in none.
+type place[K comparable, V any] struct {
+	x   *batch[K, V]
+	e   *entry[K, V]
+	err error
+}
+
+// wait waits for the batch of p.
+func (b *Batcher[K, V]) wait(ctx context.Context, p place[K, V]) (V, error) {
+	x, e := p.x, p.e
+	if x == nil {
+		var zero V
+		return zero, p.err
+	}
 	select {
 	case <-x.done:
 	case <-ctx.Done():
@@ -175,18 +169,31 @@ func (b *Batcher[K, V]) ask(key K) *entry[K, V] {
 	return e
 }
 
-// join adds a call to the open batch. It returns the entry that the call shares with others for the same key.
-func (b *Batcher[K, V]) join(ctx context.Context, e *entry[K, V]) (*batch[K, V], *entry[K, V], error) {
+// join adds calls to the open batch, all in one critical section: it does not go before the last of them is in.
+func (b *Batcher[K, V]) join(ctx context.Context, places []place[K, V]) {
 	if err := ctx.Err(); err != nil {
-		b.cell.Add(wordCancelled, 1)
-		return nil, nil, err
+		b.cell.Add(wordCancelled, int64(len(places)))
+		for i := range places {
+			places[i].err = err
+		}
+		return
 	}
 	hurry := b.linger && b.hurries(ctx)
 
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	for i := range places {
+		places[i] = b.add(ctx, places[i].e)
+	}
+	if hurry && b.open != nil {
+		b.ripen(b.open)
+	}
+}
+
+// add adds a call to the open batch, with the entry that it shares with others for the same key. The caller holds mu.
+func (b *Batcher[K, V]) add(ctx context.Context, e *entry[K, V]) place[K, V] {
 	if b.closed || b.pending >= b.maxPending {
-		return nil, nil, b.refuse(ctx)
+		return place[K, V]{e: e, err: b.refuse(ctx)}
 	}
 	x := b.open
 	if x != nil && b.maxBytes > 0 && x.index[e.key] == nil && x.keys > 0 && x.bytes > b.maxBytes-e.bytes {
@@ -207,13 +214,10 @@ func (b *Batcher[K, V]) join(ctx context.Context, e *entry[K, V]) (*batch[K, V],
 	e.waiters++
 	x.calls++
 	b.pending++
-	switch {
-	case x.keys >= b.maxSize:
+	if x.keys >= b.maxSize {
 		b.seal(x)
-	case hurry:
-		b.ripen(x)
 	}
-	return x, e, nil
+	return place[K, V]{x: x, e: e}
 }
 
 // hurries tells whether ctx would end before the answer of a batch that lingers.
