@@ -34,25 +34,28 @@ func TestACounterDoesNotGoDownWhenOneOfTwoBlocksOfItsNameIsCollected(t *testing.
 			_ = h.Do(t.Context(), func(context.Context) error { return nil })
 		}
 	}
+	counters := []string{"joist.ratelimit.requests", "joist.breaker.calls", "joist.bulkhead.requests"}
 	l, b, h := newLimiter(), newBreaker(), newBulkhead()
 	use(l, b, h, 3)
 	gone := make(chan string, 3)
 	func() {
 		l, b, h := newLimiter(), newBreaker(), newBulkhead()
 		use(l, b, h, 4)
+		for _, c := range counters {
+			if got := m.total(t, c); got != 7 {
+				t.Errorf("%s is %d before, want 7", c, got)
+			}
+		}
+		if got := m.total(t, "joist.bulkhead.limit"); got != 2 {
+			t.Errorf("two bulkheads of 1 have a limit of %d", got)
+		}
 		runtime.AddCleanup(l, func(string) { gone <- "limiter" }, "")
 		runtime.AddCleanup(b, func(string) { gone <- "breaker" }, "")
 		runtime.AddCleanup(h, func(string) { gone <- "bulkhead" }, "")
+		runtime.KeepAlive(l)
+		runtime.KeepAlive(b)
+		runtime.KeepAlive(h)
 	}()
-	counters := []string{"joist.ratelimit.requests", "joist.breaker.calls", "joist.bulkhead.requests"}
-	for _, c := range counters {
-		if got := m.total(t, c); got != 7 {
-			t.Errorf("%s is %d before, want 7", c, got)
-		}
-	}
-	if got := m.total(t, "joist.bulkhead.limit"); got != 2 {
-		t.Errorf("two bulkheads of 1 have a limit of %d", got)
-	}
 	for range cap(gone) {
 		for waiting := true; waiting; {
 			runtime.GC()
