@@ -19,8 +19,9 @@ type Refunder interface {
 // So no bucket ever gives more than its limits, but for a moment one may hold less than it would: a chain is not
 // atomic, as several limits of one block are. [TakerOf], [Limiter.Taker] and [Rekeyed] tell which bucket a key means to each.
 //
-// The answer is that of the taker that denied, or of the one with the fewest tokens left. Takers should be ordered from the one
-// that denies most often. Chain panics if there is no taker, or if one is nil or, but for the last, no [Refunder].
+// The answer is that of the taker that denied, or of the one with the fewest tokens left, a shadow only if all are. Takers
+// should be ordered from the one that denies most often. Chain panics if there is no taker, or if one is nil or, but for
+// the last, no [Refunder].
 func Chain(takers ...Taker) Refunder {
 	if len(takers) == 0 {
 		panic("joist/ratelimit: Chain of no takers")
@@ -62,12 +63,20 @@ func (c chain) Take(ctx context.Context, key string, n int64) (Result, error) {
 			return r, err
 		}
 		degraded := binding.Degraded || r.Degraded
-		if i == 0 || r.Remaining < binding.Remaining {
+		if i == 0 || nearer(r, binding) {
 			binding = r
 		}
 		binding.Degraded = degraded
 	}
 	return binding, nil
+}
+
+// nearer tells whether r, of a take that was allowed, tells more than binding: a shadow decides nothing.
+func nearer(r, binding Result) bool {
+	if r.Limit.Shadow != binding.Limit.Shadow {
+		return binding.Limit.Shadow
+	}
+	return r.Remaining < binding.Remaining
 }
 
 // undo gives back what the first takers gave. It does so even when the caller has left.
