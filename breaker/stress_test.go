@@ -123,10 +123,15 @@ func TestUnderLoadNoPermitLeaksInAnyMode(t *testing.T) {
 			calls.count(b.Do(context.Background(), func(context.Context) error { return nil }))
 		},
 	}))
+	// Who comes when is the scheduler's: the calls go on until all has happened that is to be tested.
+	tested := func() bool {
+		s := b.Stats()
+		return s.Spared > 0 && s.Late > 0 && moves[breaker.Closed].Load() > 0 && moves[breaker.Open].Load() > 0 && moves[breaker.HalfOpen].Load() > 0
+	}
 	var workers sync.WaitGroup
 	for g := range goroutines {
 		workers.Go(func() {
-			for i := range each {
+			for i := 0; i < each || i%1000 != 0 || !tested(); i++ {
 				n := g + i
 				ctx := context.Background()
 				if n%3 == 0 {
@@ -152,6 +157,9 @@ func TestUnderLoadNoPermitLeaksInAnyMode(t *testing.T) {
 				})
 				if n%97 != 0 && n%89 != 0 || errors.Is(err, breaker.ErrOpen) {
 					calls.count(err)
+				}
+				if i%10 == 0 {
+					runtime.Gosched() // for the operator, when all are refused
 				}
 			}
 		})
@@ -181,9 +189,6 @@ func TestUnderLoadNoPermitLeaksInAnyMode(t *testing.T) {
 	}
 	if s.Probing != 0 {
 		t.Errorf("all calls are over, but %d probes are out", s.Probing)
-	}
-	if s.Spared == 0 || s.Late == 0 || moves[breaker.Closed].Load() == 0 || moves[breaker.Open].Load() == 0 || moves[breaker.HalfOpen].Load() == 0 {
-		t.Errorf("nothing was tested: %+v", s)
 	}
 }
 
