@@ -10,7 +10,7 @@ import (
 
 func TestAThousandColdRequestsReachTheUpstreamOnce(t *testing.T) {
 	const callers = 1000
-	p := startService(t)
+	p := startService(t, "-ttl", "10m")
 	transport := &http.Transport{MaxConnsPerHost: callers}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
@@ -46,7 +46,8 @@ func TestTheUpstreamMaySpeakInItsOwnWay(t *testing.T) {
 	} {
 		t.Run(tt.kind, func(t *testing.T) {
 			up := startUpstream(t, tt.kind, upstreamCertEnv+"="+cert)
-			p := start(t, []string{serveEnv + "=1", "SSL_CERT_FILE=" + cert}, "-addr", "127.0.0.1:0", "-upstream", up.url)
+			p := start(t, []string{serveEnv + "=1", "SSL_CERT_FILE=" + cert}, "-addr", "127.0.0.1:0", "-upstream", up.url,
+				"-attempt-timeout", "20s", "-load-timeout", "60s")
 			if a := p.get("/users", ""); a.status != http.StatusOK || a.body != `[{"id":1,"name":"Sample User 1"}]` {
 				t.Fatalf("got %d %s\n%s", a.status, a.body, p.stderr)
 			}

@@ -15,14 +15,16 @@ import (
 )
 
 func TestAClientAboveItsLimitIsToldSo(t *testing.T) {
-	p := start(t, []string{serveEnv + "=1"}, "-addr", "127.0.0.1:0", "-rate", "1", "-burst", "5")
-	var last answer
-	for range 6 {
-		last = p.get("/users", "127.0.0.2")
+	p := startService(t, "-rate", "1", "-burst", "5")
+	last := p.get("/users", "127.0.0.2")
+	for n := 1; n < 5 || n < 100 && last.status == http.StatusOK; n++ { // time gives back a token here and there
+		if last = p.get("/users", "127.0.0.2"); n < 5 && last.status != http.StatusOK {
+			t.Fatalf("request %d of 5 at once: %d", n+1, last.status)
+		}
 	}
 	if last.status != http.StatusTooManyRequests || last.header.Get("Retry-After") == "" ||
 		last.header.Get("Content-Type") != "application/problem+json" {
-		t.Fatalf("the sixth request: %d %v", last.status, last.header)
+		t.Fatalf("a request above the limit: %d %v", last.status, last.header)
 	}
 	for _, field := range []string{"RateLimit", "RateLimit-Policy"} {
 		list, err := httpsfv.UnmarshalList(last.header.Values(field))
@@ -38,7 +40,7 @@ func TestAClientAboveItsLimitIsToldSo(t *testing.T) {
 // The one who asks too much goes on asking all the time. Each of the others has its whole burst, one by one.
 func TestOtherClientsAreUntouchedByOneAboveItsLimit(t *testing.T) {
 	const burst = 5
-	p := start(t, []string{serveEnv + "=1"}, "-addr", "127.0.0.1:0", "-rate", "1", "-burst", strconv.Itoa(burst))
+	p := startService(t, "-rate", "1", "-burst", strconv.Itoa(burst))
 	var (
 		flood   sync.WaitGroup
 		stop    atomic.Bool
@@ -61,7 +63,7 @@ func TestOtherClientsAreUntouchedByOneAboveItsLimit(t *testing.T) {
 	}
 	defer flood.Wait()
 	defer stop.Store(true)
-	eventually(t, 10*time.Second, "one client is far above its limit", func() bool { return refused.Load() > 20*burst })
+	eventually(t, patience, "one client is far above its limit", func() bool { return refused.Load() > 20*burst })
 	before := refused.Load()
 	for _, from := range []string{"127.0.0.3", "127.0.0.4", "127.0.0.5"} {
 		for left := burst - 1; left >= 0; left-- {
@@ -76,7 +78,7 @@ func TestOtherClientsAreUntouchedByOneAboveItsLimit(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, 10*time.Second, "the flood went on", func() bool { return refused.Load() > before })
+	eventually(t, patience, "the flood went on", func() bool { return refused.Load() > before })
 }
 
 func TestMalformedRequestsGetAProblem(t *testing.T) {
@@ -173,24 +175,24 @@ func wantProblem(t *testing.T, a answer, status int) {
 
 func TestAnswersTellCachesHowLongTheyLive(t *testing.T) {
 	p := startService(t, "-ttl", "1m", "-stale-while-revalidate", "30s", "-stale-if-error", "1h")
+	asked := time.Now()
 	first, second := p.get("/users/1", ""), p.get("/users/1", "")
+	most := int(time.Since(asked) / time.Second) // of its Age
 	if got := first.header.Get("Cache-Status"); got != "joist; fwd=miss" {
 		t.Errorf("Cache-Status of a miss: %q", got)
 	}
-	for field, want := range map[string]string{
-		"Age":          "0",
-		"Content-Type": "application/json",
-	} {
-		if got := second.header.Get(field); got != want {
-			t.Errorf("%s: %q, want %q", field, got, want)
-		}
+	if age, err := strconv.Atoi(second.header.Get("Age")); err != nil || age < 0 || age > most {
+		t.Errorf("Age %q, want 0 to %d", second.header.Get("Age"), most)
+	}
+	if got := second.header.Get("Content-Type"); got != "application/json" {
+		t.Errorf("Content-Type %q", got)
 	}
 	// An entry's life is up to a tenth shorter than -ttl, so that entries made together do not end together.
 	var maxAge, ttl int
 	if _, err := fmt.Sscanf(second.header.Get("Cache-Control"), "max-age=%d, stale-while-revalidate=30, stale-if-error=3600", &maxAge); err != nil || maxAge < 54 || maxAge > 60 {
 		t.Errorf("Cache-Control %q: %v", second.header.Get("Cache-Control"), err)
 	}
-	if _, err := fmt.Sscanf(second.header.Get("Cache-Status"), "joist; hit; ttl=%d", &ttl); err != nil || ttl > maxAge || ttl < maxAge-2 {
+	if _, err := fmt.Sscanf(second.header.Get("Cache-Status"), "joist; hit; ttl=%d", &ttl); err != nil || ttl > maxAge || ttl < maxAge-most-1 {
 		t.Errorf("Cache-Status of a hit %q beside max-age=%d: %v", second.header.Get("Cache-Status"), maxAge, err)
 	}
 	etag := second.header.Get("ETag")

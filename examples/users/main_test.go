@@ -83,16 +83,21 @@ func start(t *testing.T, env []string, args ...string) *process {
 	case err := <-p.exited:
 		p.exited <- err
 		t.Fatalf("the process ended: %v\n%s", err, p.stderr)
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("the process printed no URL\n%s", p.stderr)
 	}
 	return p
 }
 
-// startService runs the service on a free port with limits that tests do not run into by chance.
+// patience is how long a test waits for what must come, on a machine that is busy with other work.
+const patience = 60 * time.Second
+
+// startService runs the service on a free port with limits that tests do not run into by chance, however slow the machine is.
 func startService(t *testing.T, args ...string) *process {
 	t.Helper()
-	return start(t, []string{serveEnv + "=1"}, append([]string{"-addr", "127.0.0.1:0", "-rate", "1000000", "-burst", "1000000"}, args...)...)
+	return start(t, []string{serveEnv + "=1"}, append([]string{
+		"-addr", "127.0.0.1:0", "-rate", "1000000", "-burst", "1000000", "-attempt-timeout", "20s", "-load-timeout", "60s",
+	}, args...)...)
 }
 
 // startUpstream runs a test upstream of the given kind, see serveTestUpstream.
@@ -112,7 +117,7 @@ func (p *process) wait() error {
 	case err := <-p.exited:
 		p.exited <- err
 		return err
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		p.t.Errorf("process %d does not end", p.cmd.Process.Pid)
 		return nil
 	}
@@ -195,13 +200,13 @@ func fetch(c *http.Client, method, url string, header http.Header) (answer, erro
 }
 
 func clientFrom(ip string) *http.Client {
-	dialer := &net.Dialer{Timeout: 10 * time.Second}
+	dialer := &net.Dialer{Timeout: patience}
 	if ip != "" {
 		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(ip)}
 	}
 	return &http.Client{
 		Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true},
-		Timeout:   20 * time.Second,
+		Timeout:   patience,
 	}
 }
 

@@ -20,12 +20,12 @@ type rawConn struct {
 
 func dial(t *testing.T, p *process) *rawConn {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(p.url, "http://"), 10*time.Second)
+	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(p.url, "http://"), patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	return &rawConn{conn, bufio.NewReader(conn)}
 }
 

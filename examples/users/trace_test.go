@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	promexporter "go.opentelemetry.io/otel/exporters/prometheus"
@@ -23,7 +22,7 @@ func recorded(t *testing.T, upstream http.Handler, args ...string) (*httptest.Se
 	t.Helper()
 	up := httptest.NewServer(upstream)
 	t.Cleanup(up.Close)
-	s, err := parse(append([]string{"-upstream", up.URL}, args...), t.Output())
+	s, err := parse(append([]string{"-upstream", up.URL, "-attempt-timeout", "20s", "-load-timeout", "60s"}, args...), t.Output())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,17 +71,17 @@ func TestAColdRequestIsOneTraceAndThoseWhoShareItAreLinked(t *testing.T) {
 		})
 	}
 	get()
-	eventually(t, 5*time.Second, "the first call is at the upstream", func() bool { return calls.Load() == 1 })
+	eventually(t, patience, "the first call is at the upstream", func() bool { return calls.Load() == 1 })
 	for range followers {
 		get()
 	}
-	eventually(t, 5*time.Second, "the followers wait", func() bool {
+	eventually(t, patience, "the followers wait", func() bool {
 		return scraped(t, server.URL, "joist_flight_calls_total", `joist_flight_role="shared"`) == followers
 	})
 	close(release)
 	wg.Wait()
 	const request = "GET /users"
-	eventually(t, 5*time.Second, "all spans have ended", func() bool { return len(named(spans, request)) == 1+followers })
+	eventually(t, patience, "all spans have ended", func() bool { return len(named(spans, request)) == 1+followers })
 
 	loads := named(spans, "cache.load")
 	if len(loads) != 1 {
@@ -130,8 +129,8 @@ func TestRefusalsAndStaleAnswersAreEventsOfTheRequest(t *testing.T) {
 	for id := 2; id < 5; id++ {
 		get(id) // the breaker opens
 	}
-	eventually(t, 5*time.Second, "an answer is stale", func() bool { return stale(t, get(1)) })
-	eventually(t, 5*time.Second, "the client is limited", func() bool { return get(9).status == http.StatusTooManyRequests })
+	eventually(t, patience, "an answer is stale", func() bool { return stale(t, get(1)) })
+	eventually(t, patience, "the client is limited", func() bool { return get(9).status == http.StatusTooManyRequests })
 
 	got := make(map[string]bool)
 	for _, span := range spans.Ended() {
