@@ -116,6 +116,7 @@ func simulateAll(all []scenario, seeds uint64) []chan []result {
 			done := make(chan result, seeds)
 			for seed := range seeds {
 				running <- struct{}{}
+				s := s // of this seed: the loop goes on while it is simulated
 				s.seed = seed + 1
 				go func() {
 					// A bubble needs a test to belong to, and nothing of it that a new one does not have.

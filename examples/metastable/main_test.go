@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,24 @@ func countLines(t *testing.T, file string) (n int) {
 		if e, ok := token.(xml.StartElement); ok && e.Name.Local == "polyline" {
 			n++
 		}
+	}
+}
+
+func TestEachSeedIsSimulatedOnce(t *testing.T) {
+	const seeds = 5
+	quiet := scenario{policy: policies[0], load: 0.05, length: 10 * time.Second}
+	var got, want [][]float64
+	for _, r := range <-simulateAll([]scenario{quiet}, seeds)[0] {
+		got = append(got, r.calls)
+	}
+	for seed := range uint64(seeds) {
+		quiet.seed = seed + 1
+		want = append(want, simulate(t, quiet).calls) // when calls begin is the seed's alone
+	}
+	slices.SortFunc(got, slices.Compare)
+	slices.SortFunc(want, slices.Compare)
+	if !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("calls per second are %v, want those of %d seeds, %v", got, seeds, want)
 	}
 }
 
