@@ -33,11 +33,20 @@ func (p Problem) Encode() []byte {
 	return append(body, '\n')
 }
 
+// ofTheContent are the fields that a handler outside may have set for the answer that does not come: they would have the
+// problem cached, or read as what it is not.
+var ofTheContent = [...]string{"Cache-Control", "Content-Encoding", "Content-Length", "Etag", "Last-Modified"}
+
 // Write writes an answer. The field's value is kept in place, which has length 1 and is the caller's to allocate with
-// others. An error of the write means that the client has gone.
+// others. Fields that describe another content or let it be cached are removed. An error of the write means that the
+// client has gone.
 func Write(w http.ResponseWriter, place []string, status int, body []byte) {
+	h := w.Header()
+	for _, field := range ofTheContent {
+		delete(h, field)
+	}
 	place[0] = ContentType
-	w.Header()["Content-Type"] = place[:1:1] // whoever appends to it gets a copy
+	h["Content-Type"] = place[:1:1] // whoever appends to it gets a copy
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

@@ -21,6 +21,17 @@ func TestAProblemIsWrittenWithItsStatusAndMediaType(t *testing.T) {
 	}
 }
 
+func TestAProblemDoesNotPassForTheAnswerThatWasToCome(t *testing.T) {
+	w := httptest.NewRecorder()
+	for _, field := range []string{"Cache-Control", "Content-Encoding", "Content-Length", "ETag", "Last-Modified", "Vary"} {
+		w.Header().Set(field, "1")
+	}
+	problemhttp.Write(w, make([]string, 1), http.StatusTooManyRequests, problemhttp.Of(http.StatusTooManyRequests, ""))
+	if got := len(w.Header()); got != 2 || w.Header().Get("Vary") != "1" {
+		t.Errorf("the fields are %v, want Content-Type and Vary", w.Header())
+	}
+}
+
 func TestSecondsAreRoundedUp(t *testing.T) {
 	for d, want := range map[time.Duration]int64{
 		0: 0, 1: 1, time.Second: 1, time.Second + 1: 2, 1<<63 - 1: 9223372037,

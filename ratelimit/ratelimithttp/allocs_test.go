@@ -25,6 +25,21 @@ func TestARequestWithTheLegacyFieldsCostsFourAllocations(t *testing.T) {
 	}
 }
 
+func TestALimitOfItsOwnForEachKeyCostsFourAllocations(t *testing.T) {
+	results := make([]ratelimit.Result, 100)
+	for i := range results {
+		n := int64(i + 1)
+		results[i] = ratelimit.Result{Allowed: true, Limit: ratelimit.Limit{Name: "tier", Tokens: n, Per: 60e9, Burst: n}}
+	}
+	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	h := ratelimithttp.Middleware(answers(results...), ratelimithttp.Options{Key: ratelimithttp.ClientIP()})(next)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	w := sink{make(http.Header)}
+	if n := testing.AllocsPerRun(10_000, func() { clear(w.header); h.ServeHTTP(w, r) }); n > 4 {
+		t.Errorf("%v allocations, want at most 4", n)
+	}
+}
+
 func TestKeysCostAsManyAllocationsAsTheySay(t *testing.T) {
 	user, ip, route := ratelimithttp.Header("X-User"), ratelimithttp.ClientIP(proxies...), ratelimithttp.Pattern()
 	r := httptest.NewRequest(http.MethodGet, "/", nil)

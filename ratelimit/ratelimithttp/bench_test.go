@@ -52,3 +52,21 @@ func BenchmarkMiddlewareBehindProxies(b *testing.B) {
 		h.ServeHTTP(w, r)
 	}
 }
+
+// More limits than are known.
+func BenchmarkMiddlewareOfManyTiers(b *testing.B) {
+	results := make([]ratelimit.Result, 1000)
+	for i := range results {
+		n := int64(i + 1)
+		results[i] = ratelimit.Result{Allowed: true, Remaining: n - 1, ResetAfter: 1e9, Limit: ratelimit.Limit{Name: "tier", Tokens: n, Per: 60e9, Burst: n}}
+	}
+	h := ratelimithttp.Middleware(answers(results...), ratelimithttp.Options{Key: ratelimithttp.ClientIP()})(
+		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	w := sink{make(http.Header)}
+	b.ReportAllocs()
+	for b.Loop() {
+		clear(w.header)
+		h.ServeHTTP(w, r)
+	}
+}

@@ -11,6 +11,12 @@ import (
 // can pick any address of.
 const ipv6Group = 64
 
+// Bounds of what is read of a request, so that a client cannot keep the server busy with its fields.
+const (
+	maxHops    = 32   // elements of a field: more proxies than that stand before no server
+	maxElement = 1024 // bytes of an element
+)
+
 // ClientIP returns a Key that tells clients apart by their address. An IPv4 address is a key of its own, also when it is
 // mapped into IPv6; an IPv6 address stands for its /64, without a zone. An IPv4 client costs no allocation.
 //
@@ -30,6 +36,11 @@ const ipv6Group = 64
 // then the proxy that wrote it: all clients of whom it says no more share its bucket. The same goes for a request in which
 // X-Forwarded-For and Forwarded are both there and lead to different clients, since one of the two is not the proxy's
 // work: its client is the connection's address. Have proxies remove the field that they do not write.
+//
+// At most 32 elements are read, of at most 1 KiB each: at the next one, or a longer one, the walk stops as well.
+//
+// A proxy that connects by a Unix socket has no address to be trusted by. If there is no other way to the socket, wrap the
+// middleware in a handler that sets the request's RemoteAddr, as to "127.0.0.1:1", and trust that.
 //
 // Trust no prefix that clients connect from: who is trusted can be anybody. An IPv4 prefix holds also the addresses mapped
 // into IPv6, zones do not matter, and a prefix stands for all of its addresses, masked or not. ClientIP panics if a prefix
@@ -82,19 +93,21 @@ func (p prefixes) client(peer node, h http.Header) node {
 }
 
 // walk follows the elements of a field's lines from the right for as long as they are proxies, and returns the last node
-// that could be read. last takes the last element off a line.
-func (p prefixes) walk(at node, lines []string, last func(line string) (element node, rest string, more, ok bool)) node {
+// that could be read. last reads the last element of a line, and finds the comma before it.
+func (p prefixes) walk(at node, lines []string, last func(line string) (element node, comma int, ok bool)) node {
+	hops := 0
 	for _, line := range slices.Backward(lines) {
-		for more := true; more; {
-			var next node
-			var ok bool
-			if next, line, more, ok = last(line); !ok {
+		for more := true; more; hops++ {
+			unread := max(0, len(line)-maxElement)
+			next, comma, ok := last(line[unread:])
+			if more = comma >= 0; !ok || !more && unread > 0 || hops == maxHops {
 				return at
 			}
 			at = next
 			if !p.hold(at.addr) {
 				return at
 			}
+			line = line[:unread+max(comma, 0)]
 		}
 	}
 	return at

@@ -20,11 +20,16 @@
 // rounded up. A limit without a number has none: [ratelimit.Unlimited] sends no fields, and [ratelimit.None] neither w
 // nor t. Fields that are already there, such as those of another Middleware around this one, are kept: both are lists.
 //
-// A refused request is answered with 429, a Retry-After of at least 1 second and never before t, also that of a Middleware
-// around this one if it has nothing left, and a problem (RFC 9457) of the type quota-exceeded which names the limit in
+// A refused request is answered with 429 and a Retry-After of at least 1 second: who comes back then is let by, if nobody
+// else with the same key has asked meanwhile. A problem (RFC 9457) of the type quota-exceeded names the limit in
 // violated-policies. If the limit is [ratelimit.None], there is no Retry-After: no wait would help.
 //
-// When the bucket cannot be asked, the answer is 503 with a problem that does not tell why; the handler is not called.
+// When the bucket cannot be asked, the handler is not called and the answer is a problem that does not tell why: 504 when
+// the request's deadline has passed, 503 otherwise, with a Retry-After if the error has a method RetryAfter() time.Duration
+// with a hint. A [*ratelimit.LimitedError] is a refusal.
+//
+// A refusal keeps the fields that are set already, such as those of CORS, but for what describes the answer that does not
+// come: Cache-Control, Content-Encoding, Content-Length, ETag and Last-Modified.
 //
 // # Several limits
 //
@@ -34,7 +39,10 @@
 //	RateLimit-Policy: "burst";q=100;w=60, "daily";q=1000;w=86400
 //	RateLimit: "burst";r=50;t=1
 //
-// A limit that is a shadow is told to nobody. Middlewares around each other tell of one limit each.
+// A limit that is a shadow is told to nobody.
+//
+// Middlewares around each other tell of one limit each. In a refusal no t is after Retry-After: that waits also for the
+// limits around with nothing left, and those that have something left, but a later t, are not told in RateLimit.
 //
 // [Options].LegacyFields adds the X-RateLimit fields that older clients know.
 //

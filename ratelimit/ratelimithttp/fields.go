@@ -4,7 +4,6 @@ import (
 	"math/bits"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/joist-go/joist/internal/problemhttp"
@@ -19,34 +18,6 @@ const (
 
 // maxInteger is the largest Integer of a structured field (RFC 9651, section 3.3.1).
 const maxInteger = 999_999_999_999_999
-
-// policy is what is said about one limit to every client.
-type policy struct {
-	limit   ratelimit.Limit
-	field   string // its member of RateLimit-Policy, "" when the limit has no fields
-	line    string // RateLimit-Policy when this limit decides: with the policies that are always told
-	name    string // the limit's name as a String of a structured field
-	problem []byte // the body of a refusal
-}
-
-func newPolicy(limit ratelimit.Limit) *policy {
-	p := &policy{limit: limit, problem: quotaExceeded(limit.Name)}
-	name, ok := appendString(nil, limit.Name)
-	if !ok || limit.Name == "" || limit.Tokens == ratelimit.Infinite || limit.Shadow {
-		return p // a shadow denies nothing, and is the server's own affair
-	}
-	p.name = string(name)
-	quota, window := quotaOf(limit)
-	field := name
-	field = append(field, ";q="...)
-	field = strconv.AppendInt(field, min(quota, maxInteger), 10)
-	if window > 0 {
-		field = append(field, ";w="...)
-		field = strconv.AppendInt(field, window, 10)
-	}
-	p.field = string(field)
-	return p
-}
 
 // quotaOf returns the seconds in which an empty bucket of the limit fills, rounded up, and the tokens that come in
 // meanwhile: as many as the bucket holds, or more. Nothing comes in when the window is 0.
@@ -122,7 +93,7 @@ func (p *policy) setFields(h http.Header, v *values, res ratelimit.Result) {
 	var buf [192]byte
 	field := append(buf[:0], p.name...)
 	field = append(field, ";r="...)
-	field = strconv.AppendInt(field, max(0, min(res.Remaining, maxInteger)), 10)
+	field = strconv.AppendInt(field, p.remaining(res), 10)
 	if more := problemhttp.Seconds(untilMore(res)); more > 0 {
 		field = append(field, ";t="...)
 		field = strconv.AppendInt(field, more, 10)
@@ -130,20 +101,9 @@ func (p *policy) setFields(h http.Header, v *values, res ratelimit.Result) {
 	v.add(h, limitField, limitValue, string(field))
 }
 
-// spent is what the state of a limit with nothing left ends with, before the number of its t. A quotation mark would be
-// behind it if it were part of a name.
-const spent = ";r=0;t="
-
-// spentFor returns the seconds until all limits that an answer tells of have something left.
-func spentFor(h http.Header) (longest int64) {
-	for _, state := range h[limitField] {
-		if i := strings.LastIndex(state, spent); i >= 0 {
-			if t, err := strconv.ParseInt(state[i+len(spent):], 10, 64); err == nil {
-				longest = max(longest, min(t, maxInteger))
-			}
-		}
-	}
-	return longest
+// remaining returns how many requests would be allowed now: never more than the bucket holds, whatever a taker says.
+func (p *policy) remaining(res ratelimit.Result) int64 {
+	return max(0, min(res.Remaining, p.limit.Burst, maxInteger))
 }
 
 // untilMore returns how long it takes until one token more remains, 0 when the bucket is full or holds none.

@@ -2,6 +2,7 @@ package ratelimithttp
 
 import (
 	"math"
+	"math/big"
 	"net/http"
 	"strings"
 	"testing"
@@ -32,24 +33,35 @@ func TestPoliciesOfCommonLimits(t *testing.T) {
 		if l.Burst == 0 {
 			l.Burst = l.Tokens
 		}
-		if got := newPolicy(l).field; got != want {
+		if got := newPolicy(l, "").field; got != want {
 			t.Errorf("%v: %s, want %s", l, got, want)
 		}
 	}
 }
 
-func TestTheQuotaIsAtLeastTheBurstAndNeverAboveTheRate(t *testing.T) {
+func TestTheQuotaIsWhatComesInWhileTheBucketFills(t *testing.T) {
+	ceil := func(a, b *big.Int) *big.Int {
+		return new(big.Int).Div(new(big.Int).Sub(new(big.Int).Add(a, b), big.NewInt(1)), b)
+	}
+	second, most := big.NewInt(int64(time.Second)), big.NewInt(maxInteger)
 	rapid.Check(t, func(t *rapid.T) {
 		l := ratelimit.Limit{
 			Name:   "x",
 			Tokens: rapid.Int64Range(1, 1e9).Draw(t, "tokens"),
 			Per:    time.Duration(rapid.Int64Range(1e9, 1e15).Draw(t, "per")),
-			Burst:  rapid.Int64Range(1, 1000).Draw(t, "burst"),
+			Burst:  rapid.OneOf(rapid.Int64Range(1, 1000), rapid.Int64Range(1, 1e12)).Draw(t, "burst"),
 		}
-		quota, window := quotaOf(l)
-		exact := float64(l.Tokens) / l.Per.Seconds() * float64(window)
-		if window < 1 || quota < l.Burst && quota != maxInteger || float64(quota) > exact*(1+1e-9) || float64(quota) < exact-1-exact*1e-9 {
-			t.Fatalf("%v: q=%d;w=%d", l, quota, window)
+		tokens, per, size := big.NewInt(l.Tokens), big.NewInt(int64(l.Per)), big.NewInt(l.Burst)
+		window := ceil(new(big.Int).Mul(size, per), new(big.Int).Mul(tokens, second))
+		if window.Cmp(big.NewInt(int64(1<<61/time.Second))) > 0 {
+			return // it takes longer to fill than a block allows
+		}
+		quota := new(big.Int).Mul(new(big.Int).Mul(tokens, window), second)
+		if quota.Div(quota, per).Cmp(most) > 0 {
+			quota = most
+		}
+		if q, w := quotaOf(l); q != quota.Int64() || w != window.Int64() || q < min(l.Burst, maxInteger) {
+			t.Fatalf("%v: q=%d;w=%d, want q=%v;w=%v", l, q, w, quota, window)
 		}
 	})
 }
@@ -63,7 +75,7 @@ func TestStrangeResultsGiveNoBrokenFields(t *testing.T) {
 		{Name: "x", Tokens: math.MaxInt64, Per: 1, Burst: math.MaxInt64},
 		{Name: "x", Tokens: 1, Per: math.MaxInt64, Burst: math.MaxInt64},
 	} {
-		p := newPolicy(l)
+		p := newPolicy(l, "")
 		for _, res := range []ratelimit.Result{
 			{Allowed: true, Remaining: math.MaxInt64, ResetAfter: math.MaxInt64, Limit: l},
 			{Allowed: true, Remaining: -1, ResetAfter: -1, Limit: l},

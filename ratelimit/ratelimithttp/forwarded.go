@@ -4,31 +4,32 @@ import "strings"
 
 const blank = " \t" // optional white space, RFC 9110, section 5.6.3
 
-// lastAddress takes the last element off a line of X-Forwarded-For, which has no standard: addresses with commas between
-// them, with ports or without.
-func lastAddress(line string) (element node, rest string, more, ok bool) {
-	comma := strings.LastIndexByte(line, ',')
+// lastAddress reads the last element of a line of X-Forwarded-For, which has no standard: addresses with commas between
+// them, with ports or without. It returns the place of the comma before the element, or -1.
+func lastAddress(line string) (element node, comma int, ok bool) {
+	comma = strings.LastIndexByte(line, ',')
 	element, ok = parseNode(strings.Trim(line[comma+1:], blank))
-	return element, line[:max(comma, 0)], comma >= 0, ok
+	return element, comma, ok
 }
 
-// lastFor takes the last element off a line of Forwarded, RFC 7239, and reads its parameter for.
+// lastFor reads the parameter for of the last element of a line of Forwarded, RFC 7239, and returns the place of the comma
+// before the element, or -1.
 //
 // The line is cut from the right, because its left is the client's: a quotation mark that is opened there and never closed
 // would swallow what proxies add. From the right, a comma between two quotation marks does not count. An escaped quotation
 // mark is thereby taken for a plain one, and the cut may be wrong; but the backslash before it is then in the same
 // element, which is not read if it has one.
-func lastFor(line string) (element node, rest string, more, ok bool) {
-	start, quoted := len(line), false
-	for ; start > 0; start-- {
-		if c := line[start-1]; c == '"' {
+func lastFor(line string) (element node, comma int, ok bool) {
+	quoted := false
+	for comma = len(line) - 1; comma >= 0; comma-- {
+		if c := line[comma]; c == '"' {
 			quoted = !quoted
 		} else if c == ',' && !quoted {
 			break
 		}
 	}
-	element, ok = forOf(line[start:])
-	return element, line[:max(start-1, 0)], start > 0, ok && !quoted
+	element, ok = forOf(line[comma+1:])
+	return element, comma, ok && !quoted
 }
 
 // forOf reads the parameter for of one element. It is false unless there is exactly one, with an address.

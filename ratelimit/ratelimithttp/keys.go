@@ -3,6 +3,7 @@ package ratelimithttp
 import (
 	"crypto/sha512"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strconv"
 )
@@ -24,13 +25,15 @@ func bounded(key string) string {
 }
 
 // Header returns a Key that is the value of a request's header field, of the first line if there are several, as
-// [http.Header.Get] has it. A request without it has the empty key. It panics if name is empty. It allocates nothing.
+// [http.Header.Get] has it. A request without it has the empty key. It panics if name is no name of a field. It allocates
+// nothing.
 //
 // A client writes what it likes into a field, a new value into each request if it helps. Use Header for what has been
 // checked before, such as the identity that an authenticating proxy sets; otherwise put a limit by [ClientIP] around it.
+// The proxy must replace the field and not add a line to it, because the first line would be the client's.
 func Header(name string) func(*http.Request) string {
-	if name == "" {
-		panic("joist/ratelimithttp: Header needs the name of a field, but it is empty")
+	if !isName(name) {
+		panic(fmt.Sprintf("joist/ratelimithttp: Header needs the name of a field, but %q is none", name))
 	}
 	name = http.CanonicalHeaderKey(name)
 	return func(r *http.Request) string {
@@ -45,11 +48,11 @@ func Header(name string) func(*http.Request) string {
 }
 
 // Cookie returns a Key that is the value of the first cookie of that name. A request without it has the empty key. It
-// panics if name is empty. What is said of [Header] about what clients write holds here too. It allocates what net/http
-// does to parse cookies.
+// panics if name is no name of a cookie. What is said of [Header] about what clients write holds here too. It allocates
+// what net/http does to parse cookies.
 func Cookie(name string) func(*http.Request) string {
-	if name == "" {
-		panic("joist/ratelimithttp: Cookie needs the name of a cookie, but it is empty")
+	if !isName(name) {
+		panic(fmt.Sprintf("joist/ratelimithttp: Cookie needs the name of a cookie, but %q is none", name))
 	}
 	return func(r *http.Request) string {
 		c, err := r.Cookie(name)
@@ -58,6 +61,17 @@ func Cookie(name string) func(*http.Request) string {
 		}
 		return c.Value
 	}
+}
+
+// isName tells whether s is a token (RFC 9110, section 5.6.2), which names of fields and cookies are: a request never has
+// another one, and all requests would share a bucket.
+func isName(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !isToken(c) || c == ':' || c == '/' {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // Pattern returns a Key that is the pattern of [http.ServeMux] that matched the request, such as "GET /users/{id}": one

@@ -121,7 +121,12 @@ func TestALongKeyIsHashedAndStillItsOwn(t *testing.T) {
 func TestKeysPanicWithoutWhatTheyNeed(t *testing.T) {
 	for name, make := range map[string]func(){
 		"Header":      func() { ratelimithttp.Header("") },
+		"Header ' '":  func() { ratelimithttp.Header("X User") },
+		"Header ':'":  func() { ratelimithttp.Header("X-User:") },
+		"Header 'ä'":  func() { ratelimithttp.Header("X-Üser") },
 		"Cookie":      func() { ratelimithttp.Cookie("") },
+		"Cookie '='":  func() { ratelimithttp.Cookie("session=") },
+		"Cookie '/'":  func() { ratelimithttp.Cookie("a/b") },
 		"Keys":        func() { ratelimithttp.Keys() },
 		"Keys nil":    func() { ratelimithttp.Keys(literal("a"), nil) },
 		"FirstOf":     func() { ratelimithttp.FirstOf() },

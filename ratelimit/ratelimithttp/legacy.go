@@ -21,7 +21,7 @@ func (p *policy) setLegacy(h http.Header, res ratelimit.Result) {
 	if p.field == "" {
 		return
 	}
-	remaining := max(0, res.Remaining)
+	remaining := p.remaining(res)
 	if told := h[legacyRemaining]; len(told) > 0 {
 		if old, err := strconv.ParseInt(told[0], 10, 64); err == nil && old <= remaining {
 			return

@@ -1,17 +1,12 @@
 package ratelimithttp
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
-
-	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/joist-go/joist/internal/options"
-	"github.com/joist-go/joist/internal/problemhttp"
 	"github.com/joist-go/joist/internal/telemetry"
 	"github.com/joist-go/joist/ratelimit"
 )
@@ -41,13 +36,14 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Middleware returns what wraps a handler so that each request first takes one token from taker. A request that gets
-// none is answered with 429, and when the taker fails with 503; see the package's documentation. It panics if taker,
-// o.Key or the handler is nil, or if o.Name or a limit of o.Policies is not valid.
+// Middleware returns what wraps a handler so that each request first takes one token from taker, whatever its method. A
+// request that gets none is answered with 429, and when the taker fails with 503 or 504; see the package's documentation.
+// It panics if taker, o.Key or the handler is nil, or if o.Name or a limit of o.Policies is not valid.
 //
-// The request's context is passed to the taker and the handler. The fields are set before the handler runs, which may
-// change them. A panic of the handler is not touched. The price of an allowed request is that of the key, the
-// take and 2 allocations, and 2 more with the legacy fields.
+// The request's context is passed to the taker. The handler gets the request and the writer as they are, so that it can
+// flush and hijack as without the middleware. The fields are set before it runs, and it may change them. A panic of it is
+// not touched, and the token stays taken. The price of an allowed request is that of the key, the take and 2 allocations,
+// 2 more with the legacy fields, and 2 more for a limit that is not among the last few that have decided.
 func Middleware(taker ratelimit.Taker, o Options) func(http.Handler) http.Handler {
 	f := options.Check("joist/ratelimithttp", "Options")
 	f.Name(o.Name)
@@ -97,31 +93,26 @@ type limited struct {
 func (h *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	res, err := h.taker.Take(r.Context(), bounded(h.key(r)), 1)
 	if err != nil {
-		h.unavailable(w, r, err)
-		return
+		denial, ok := errors.AsType[*ratelimit.LimitedError](err)
+		if !ok {
+			h.fail(w, r, err)
+			return
+		}
+		res = denial.Result // of a taker that waits, and has waited in vain
 	}
 	p := h.policies.of(res.Limit)
-	v := new(values)
-	p.setFields(w.Header(), v, res)
-	if h.legacy {
-		p.setLegacy(w.Header(), res)
-	}
 	if !res.Allowed {
-		if !res.Never {
-			// Never before t, which is the same wait in a refusal, nor while a limit around this one would refuse.
-			wait := max(problemhttp.Seconds(res.RetryAfter), spentFor(w.Header()), 1)
-			v.set(w.Header(), "Retry-After", retryAfterValue, strconv.FormatInt(wait, 10))
-		}
-		telemetry.Event(r.Context(), "joist.ratelimit.limited", h.name, attribute.String("joist.ratelimit.limit", res.Limit.Name))
-		writeProblem(w, v, http.StatusTooManyRequests, p.problem)
+		h.refuse(w, r, p, res)
 		return
 	}
+	h.tell(w.Header(), new(values), p, res)
 	h.next.ServeHTTP(w, r)
 }
 
-func (h *limited) unavailable(w http.ResponseWriter, r *http.Request, err error) {
-	if gone := r.Context().Err(); gone == nil || !errors.Is(err, gone) {
-		h.log.Warn(context.WithoutCancel(r.Context()), "take failed", err)
+// tell sets the fields that every answer has.
+func (h *limited) tell(header http.Header, v *values, p *policy, res ratelimit.Result) {
+	p.setFields(header, v, res)
+	if h.legacy {
+		p.setLegacy(header, res)
 	}
-	writeProblem(w, new(values), http.StatusServiceUnavailable, unavailable)
 }

@@ -187,28 +187,52 @@ func TestMiddlewaresAroundEachOtherTellAllLimits(t *testing.T) {
 	}
 }
 
-func TestRetryAfterIsNotBeforeAnOuterLimitHasARequestLeft(t *testing.T) {
+func TestNoTIsAfterRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, tt := range []struct {
 			outer             ratelimit.Limit
 			state, retryAfter string
 		}{
-			{ratelimit.PerMinute(2).Named("outer"), `"outer";r=0;t=30`, "30"},
-			{ratelimit.PerMinute(3).Named("outer"), `"outer";r=1;t=20`, "10"}, // it has one left, so that the inner limit alone counts
-			{ratelimit.PerMinute(2).Named(`"x";r=0;t=99`), `"\"x\";r=0;t=99";r=0;t=30`, "30"},
-			{ratelimit.PerMinute(3).Named(`;r=0;t=99`), `";r=0;t=99";r=1;t=20`, "10"},
+			{ratelimit.PerMinute(2).Named("outer"), `"outer";r=0;t=30 `, "30"},
+			{ratelimit.PerMinute(3).Named("outer"), ``, "10"}, // one is left, so that the inner limit alone holds the client up
+			{ratelimit.PerMinute(6).WithBurst(3).Named("outer"), `"outer";r=1;t=10 `, "10"},
+			{ratelimit.PerMinute(6).WithBurst(2).Named("outer"), `"outer";r=0;t=10 `, "10"},
+			{ratelimit.PerMinute(2).Named(`"x";r=0;t=99`), `"\"x\";r=0;t=99";r=0;t=30 `, "30"},
+			{ratelimit.PerMinute(6).WithBurst(3).Named(`;r=0;t=99`), `";r=0;t=99";r=1;t=10 `, "10"},
+			{ratelimit.Unlimited(), ``, "10"},
 		} {
 			h := limit(t, tt.outer, limit(t, ratelimit.Every(10*time.Second).Named("inner"), hello))
 			serve(h, "192.0.2.1:1")
 			w := serve(h, "192.0.2.1:1")
-			if got := w.Header().Values("Ratelimit"); w.Code != http.StatusTooManyRequests || fmt.Sprint(got) != "["+tt.state+` "inner";r=0;t=10]` {
-				t.Fatalf("%d %v", w.Code, got)
+			if got := w.Header().Values("Ratelimit"); w.Code != http.StatusTooManyRequests || fmt.Sprint(got) != "["+tt.state+`"inner";r=0;t=10]` {
+				t.Errorf("%v: %d %v", tt.outer, w.Code, got)
 			}
 			if got := w.Header().Get("Retry-After"); got != tt.retryAfter {
-				t.Errorf("Retry-After is %s beside %s, want %s", got, tt.state, tt.retryAfter)
+				t.Errorf("%v: Retry-After is %s, want %s", tt.outer, got, tt.retryAfter)
 			}
 		}
 	})
+}
+
+func TestWhatOthersTellOfLimitsHoldsForRetryAfterToo(t *testing.T) {
+	for _, tt := range []struct{ lines, kept, retryAfter string }{
+		{`"a";t=99;r=0`, `"a";t=99;r=0`, "99"},
+		{`"a";r=0;t=12, "b";r=0;t=11`, `"a";r=0;t=12, "b";r=0;t=11`, "12"},
+		{`"a";r=0;t=12, "b";r=1;t=13`, ``, "12"},
+		{`"a";r=0, "b";r=1`, `"a";r=0, "b";r=1`, "10"},
+		{`"a";r=0;t=9999999999`, `"a";r=0;t=9999999999`, "9223372037"}, // 292 years are for ever
+		{`a;r=0;t=99`, `a;r=0;t=99`, "10"},                             // malformed, so that clients ignore it
+	} {
+		limited := ratelimithttp.Middleware(answers(ratelimit.Result{RetryAfter: 10e9}), ratelimithttp.Options{Key: literal("k")})(hello)
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("RateLimit", tt.lines)
+			limited.ServeHTTP(w, r)
+		})
+		w := serve(h, "192.0.2.1:1")
+		if got := w.Header(); got.Get("Ratelimit") != tt.kept || got.Get("Retry-After") != tt.retryAfter {
+			t.Errorf("beside %s: %v", tt.lines, got)
+		}
+	}
 }
 
 func TestRequestsWithoutAKeyShareABucket(t *testing.T) {

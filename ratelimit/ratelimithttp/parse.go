@@ -68,8 +68,10 @@ func ParsePolicies(h http.Header) ([]QuotaPolicy, error) {
 // same answer takes precedence.
 //
 // The error is as that of [ParsePolicies].
-func ParseLimits(h http.Header) ([]ServiceLimit, error) {
-	return parse(h[limitField], ServiceLimit{}, func(l *ServiceLimit, name string) { l.Name = name },
+func ParseLimits(h http.Header) ([]ServiceLimit, error) { return parseLimits(h[limitField]) }
+
+func parseLimits(lines []string) ([]ServiceLimit, error) {
+	return parse(lines, ServiceLimit{}, func(l *ServiceLimit, name string) { l.Name = name },
 		func(l *ServiceLimit, name string, value bareItem) bool {
 			switch name {
 			case "r":
