@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/joist-go/joist"
@@ -79,25 +80,26 @@ func ExampleErrors() {
 	// amount is negative
 }
 
-// Linger has a batch wait for callers that come one by one.
+// Linger has a batch wait for callers that come one by one: up to MaxWait, or until it has MaxSize keys.
 func ExampleOptions_linger() {
 	users := joist.Must(batch.New(batch.Options[int, string]{
-		Name:    "users",
-		Run:     usersByID,
+		Name: "users",
+		Run: func(ctx context.Context, ids []int) (map[int]string, error) {
+			slices.Sort(ids)
+			return usersByID(ctx, ids)
+		},
 		Linger:  true,
-		MaxWait: 20 * time.Millisecond,
+		MaxWait: time.Minute,
+		MaxSize: 2,
 	}))
 
-	first := make(chan string)
-	go func() {
+	other := make(chan string)
+	go func() { // comes before or after: the first waits for the second
 		name, _ := users.Get(context.Background(), 1)
-		first <- name
+		other <- name
 	}()
-	for users.Stats().Pending == 0 {
-		time.Sleep(time.Millisecond)
-	}
 	fmt.Println(users.Get(context.Background(), 3))
-	fmt.Println(<-first)
+	fmt.Println(<-other)
 	// Output:
 	// query for [1 3]
 	// Barbara <nil>

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/joist-go/joist"
 	"github.com/joist-go/joist/pool/batch"
@@ -40,29 +39,18 @@ func ExamplePanicError() {
 
 // MaxPending bounds the calls that wait for batches which have not begun.
 func ExampleFullError() {
-	users := joist.Must(batch.New(batch.Options[int, string]{
-		Name: "users", MaxPending: 1, Linger: true, MaxWait: time.Minute, Run: usersByID,
-	}))
-	first := make(chan string)
-	go func() {
-		name, _ := users.Get(context.Background(), 1)
-		first <- name
-	}()
-	for users.Stats().Pending == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	users := joist.Must(batch.New(batch.Options[int, string]{Name: "users", MaxPending: 1, Run: usersByID}))
 
-	_, err := users.Get(context.Background(), 2)
+	found, err := users.GetMany(context.Background(), []int{1, 2})
 	full, ok := errors.AsType[*batch.FullError](err)
-	fmt.Println(err)
+	fmt.Println(found)
+	fmt.Println(full)
 	fmt.Println(ok, full.Refused(), full.Pending)
-	go func() { _ = users.Close(context.Background()) }() // has the open batch go
-	fmt.Println(<-first)
 	// Output:
+	// query for [1]
+	// map[1:Ada]
 	// joist/batch: "users" is full: 1 calls are waiting
 	// true true 1
-	// query for [1]
-	// Ada
 }
 
 func ExampleClosedError() {
