@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -38,6 +39,7 @@ type Breaker struct {
 	openings    int32                     // in a row, without a closing between them that lasted longer than its ramp; guarded by mu
 	set         *settings
 	tally       *tally
+	flights     *flights // of a breaker with SlowCall, otherwise nil
 	notify      func(Transition)
 
 	mu    sync.Mutex // guards all below, and changes of era, refuseUntil, refusal and until
@@ -67,6 +69,9 @@ func newBreaker(set *settings, mode Mode, notify func(Transition)) *Breaker {
 	b := &Breaker{set: set, tally: &tally{}, notify: notify}
 	now := set.clock.Now()
 	b.tally.init(set, now)
+	if set.slowCall > 0 {
+		b.flights = newFlights(time.Duration(set.slowCall), now)
+	}
 	b.show(0)
 	b.enter(0, mode.forces(Closed), mode, now, ratios{})
 	return b
@@ -133,31 +138,37 @@ func (b *Breaker) Allow(ctx context.Context) (Permit, error) {
 
 // admit decides about a call that is not simply let out. It returns what its permit holds, or refuses.
 func (b *Breaker) admit(ctx context.Context, in *era) (_ *era, ticket uint64, err error) {
-	word, mark, allowed := in.word, int64(0), true
-	if word&(stateMask|rampFlag|timedFlag) != 0 {
-		flights := b.flights() // first, for no load runs ahead of a clock reading
+	if stateOf(in.word) != Closed {
 		now := b.set.clock.Now()
-		look := false // with the lock
-		switch {
-		case stateOf(word) != Closed:
-			allowed = false
-			look = now >= b.refuseUntil.Load()
-		case word&rampFlag != 0:
-			look = now >= b.until.Load() || flights != nil && flights.due(now)
-			allowed = look || b.inShare(now)
+		if now < b.refuseUntil.Load() {
+			return b.turnAway(ctx, in)
 		}
-		if !look && allowed && word&timedFlag != 0 {
-			mark = flights.begin(now, tagOf(word))
-			look = mark == 0
+		return b.admitLocked(ctx, now)
+	}
+	word, mark := in.word, int64(0)
+	if word&(rampFlag|timedFlag) != 0 {
+		flights := b.flights // first, for no load runs ahead of a clock reading
+		now := b.set.clock.Now()
+		if word&rampFlag != 0 {
+			if now >= b.until.Load() || flights != nil && flights.due(now) {
+				return b.admitLocked(ctx, now)
+			}
+			if !b.inShare(now) {
+				return b.turnAway(ctx, in)
+			}
 		}
-		if look {
-			in, mark, allowed = b.admitLocked(ctx, now)
+		if flights != nil {
+			if mark = flights.begin(now, tagOf(word)); mark == 0 {
+				return b.admitLocked(ctx, now)
+			}
 		}
 	}
-	if !allowed {
-		return b.turnAway(ctx, in)
-	}
-	if word&keyedFlag != 0 {
+	return b.goesOut(in, mark)
+}
+
+// goesOut returns what the permit of a call holds that may go out.
+func (b *Breaker) goesOut(in *era, mark int64) (_ *era, ticket uint64, err error) {
+	if in.word&keyedFlag != 0 {
 		b.tally.out.Add(1)
 	}
 	return in, ticketOf(mark), nil
@@ -165,31 +176,40 @@ func (b *Breaker) admit(ctx context.Context, in *era) (_ *era, ticket uint64, er
 
 // turnAway refuses a call, or spares it if the mode does. Either is counted and told.
 func (b *Breaker) turnAway(ctx context.Context, in *era) (_ *era, ticket uint64, err error) {
-	spares := modeOf(in.word).spares(ctx)
-	if spares {
-		b.tally.turnAway(wordSpared)
-	} else {
-		b.tally.turnAway(wordRefused)
-	}
 	refusal := b.refusal.Load()
-	if trace.SpanFromContext(ctx).IsRecording() {
-		event := "joist.breaker.refused"
-		if spares {
-			event = "joist.breaker.spared"
-		}
-		telemetry.Event(ctx, event, b.set.name, stateKey.String(refusal.State.String()))
-	}
-	if spares {
+	if mode := modeOf(in.word); mode != Normal && mode.spares(ctx) {
+		b.event(ctx, "joist.breaker.spared", refusal.State)
+		b.tally.turnAway(wordSpared)
 		return in, spent, nil
 	}
+	if trace.SpanFromContext(ctx).IsRecording() {
+		b.event(ctx, "joist.breaker.refused", refusal.State)
+	}
+	b.tally.turnAway(wordRefused) // last: nothing that follows such an addition runs ahead of it
 	return nil, 0, refusal
 }
 
-// admitLocked makes the transitions that are due, and decides by the state that it finds then. It returns the mark of the
-// permit, in which era.
-func (b *Breaker) admitLocked(ctx context.Context, now int64) (in *era, mark int64, allowed bool) {
+// event adds one to the span of ctx, with the state that turns the call away.
+//
+//go:noinline
+func (b *Breaker) event(ctx context.Context, event string, in State) {
+	telemetry.Event(ctx, event, b.set.name, stateKey.String(in.String()))
+}
+
+// admitLocked makes the transitions that are due, and decides as admit does by the state that it finds then.
+func (b *Breaker) admitLocked(ctx context.Context, now int64) (_ *era, ticket uint64, err error) {
+	in, mark, allowed := b.lookAgain(ctx, now)
+	if !allowed {
+		return b.turnAway(ctx, in)
+	}
+	return b.goesOut(in, mark)
+}
+
+// lookAgain makes the transitions that are due and returns the era that then is, whether a call may go out in it, and the
+// mark of its permit.
+func (b *Breaker) lookAgain(ctx context.Context, now int64) (in *era, mark int64, allowed bool) {
 	b.mu.Lock()
-	if b.flights() != nil {
+	if b.flights != nil {
 		now = b.set.clock.Now() // its quarter must not pass while this call waits for the lock
 	}
 	b.settle(now)
@@ -198,8 +218,8 @@ func (b *Breaker) admitLocked(ctx context.Context, now int64) (in *era, mark int
 	switch stateOf(word) {
 	case Closed:
 		allowed = word&rampFlag == 0 || b.inShare(now)
-		if allowed && b.flights() != nil {
-			mark = b.flights().begin(now, tagOf(word))
+		if allowed && b.flights != nil {
+			mark = b.flights.begin(now, tagOf(word))
 		}
 	case HalfOpen:
 		mark, allowed = b.takeProbe(now)
@@ -211,7 +231,7 @@ func (b *Breaker) admitLocked(ctx context.Context, now int64) (in *era, mark int
 		case stateOf(word) == HalfOpen:
 			b.endProbe(&Permit{era: in, ctx: ctx, ticket: ticketOf(mark)}, ignored)
 		default:
-			b.flights().end(mark, tagOf(word))
+			b.flights.end(mark, tagOf(word))
 		}
 	}()
 	b.leave(ctx)

@@ -71,6 +71,12 @@ func BenchmarkClosedDoSomeFail(b *testing.B) {
 	}
 }
 
+func BenchmarkTimedDo(b *testing.B) {
+	br, ctx := must(breaker.New(breaker.Options{SlowCall: time.Second})), context.Background()
+	fn := func(context.Context) error { return nil }
+	benchmark(b, func() { _ = br.Do(ctx, fn) })
+}
+
 func BenchmarkRefused(b *testing.B) {
 	br, ctx := must(breaker.New(breaker.Options{MinCalls: 1, OpenFor: 1 << 50})), context.Background()
 	fn := func(context.Context) error { return errDown }

@@ -16,7 +16,7 @@ func DroppedTallies[K comparable](k *Keyed[K]) int {
 
 // AdmitLocked is what a call does that found no reason to refuse before it had the lock.
 func AdmitLocked(b *Breaker) bool {
-	_, _, allowed := b.admitLocked(context.Background(), b.set.clock.Now())
+	_, _, allowed := b.lookAgain(context.Background(), b.set.clock.Now())
 	return allowed
 }
 

@@ -157,19 +157,11 @@ func markOf(now int64) int64 {
 
 func timeOf(mark int64) int64 { return mark - 1 }
 
-// flights returns those of a breaker with SlowCall, otherwise nil.
-func (b *Breaker) flights() *flights {
-	if m := b.tally.more; m != nil {
-		return m.flights
-	}
-	return nil
-}
-
 // countHung counts the calls that have lasted SlowCall by now and are out still, as of when they had. It reports whether
 // that opened the breaker. The caller holds mu, and word is that of a closed breaker.
 func (b *Breaker) countHung(word uint64, now int64) bool {
 	for tag := tagOf(word); ; {
-		hung, at, found := b.flights().next(now, tag)
+		hung, at, found := b.flights.next(now, tag)
 		if !found {
 			return false
 		}

@@ -60,12 +60,16 @@ func (p *Permit) Done(err error) {
 		p.finish(p.era.b.set.classify(p.ctx, err))
 		return
 	}
-	if p.ticket != calling || p.era.word&keyedFlag != 0 {
+	if p.era.word&(stateMask|keyedFlag) != uint64(Closed) {
 		p.finish(success)
 		return
 	}
-	p.ticket = succeeded
-	p.count(success)
+	p.setPhase(succeeded)
+	if p.mark() == 0 {
+		p.count(success)
+	} else {
+		p.countTimed(success)
+	}
 }
 
 // Amend tells that a call which Done reported as a success has failed after all, as when the body of a response breaks
@@ -82,7 +86,7 @@ func (p *Permit) Amend(err error) {
 		return
 	}
 	now := b.set.clock.Now()
-	if f := b.flights(); f != nil && f.due(now) { // what hung before comes first
+	if f := b.flights; f != nil && f.due(now) { // what hung before comes first
 		b.mu.Lock()
 		b.settle(now)
 		b.leave(p.ctx)
@@ -154,33 +158,29 @@ func (p *Permit) count(o outcome) {
 // countTimed counts the outcome of a call whose time is taken. Those that hung longer come first.
 func (p *Permit) countTimed(o outcome) {
 	b := p.era.b
-	flights := b.flights() // first, for no load runs ahead of a clock reading
+	flights := b.flights // first, for no load runs ahead of a clock reading
 	now := b.set.clock.Now()
-	if !flights.due(now) {
-		p.land(flights, o, now)
-		return
-	}
-	b.mu.Lock()
-	b.settle(now)
-	b.mu.Unlock()
-	defer func() { // last, for a listener may panic
+	overdue := flights.due(now)
+	if overdue {
 		b.mu.Lock()
-		b.leave(p.ctx)
-	}()
-	p.land(flights, o, now)
-}
-
-// land takes a call out whose time is taken, and counts it unless it was counted while it hung.
-func (p *Permit) land(flights *flights, o outcome, now int64) {
-	b, mark, tag := p.era.b, p.mark(), tagOf(p.era.word)
-	out, over := flights.end(mark, tag)
-	switch {
-	case out && o == ignored:
+		b.settle(now)
+		b.mu.Unlock()
+	}
+	mark, tag := p.mark(), tagOf(p.era.word)
+	switch out, over := flights.end(mark, tag); {
+	case !out:
+		p.countLate(o, now, over)
+	case o == ignored:
 		b.tally.ignored.Add(1)
-	case out:
+	default:
 		o = b.set.timed(o, timeOf(mark), now)
 		p.setCounted(o)
-		landed, suspect := b.tally.add(now, tag, o)
+		var landed, suspect bool
+		if b.tally.more == nil { // one call less, for most
+			landed, suspect = b.tally.time.add(now, tag, o)
+		} else {
+			landed, suspect = b.tally.add(now, tag, o)
+		}
 		if suspect {
 			b.judge(p, now)
 		}
@@ -188,17 +188,28 @@ func (p *Permit) land(flights *flights, o outcome, now int64) {
 			p.setPhase(spent)
 			b.tally.late.Add(1)
 		}
-	case over || !p.era.lasts(): // a tag comes again after many generations
-		p.setPhase(spent)
+	}
+	if overdue { // last, for a listener may panic
 		b.mu.Lock()
-		if !flights.counted(mark, tag) {
-			b.tally.late.Add(1)
-		}
-		b.mu.Unlock()
-	default: // it was counted while it hung
+		b.leave(p.ctx)
+	}
+}
+
+// countLate counts the outcome of a call that was taken out by somebody else: its generation is over, or it was counted
+// while it hung.
+func (p *Permit) countLate(o outcome, now int64, over bool) {
+	b, mark, tag := p.era.b, p.mark(), tagOf(p.era.word)
+	if !over && p.era.lasts() { // it was counted while it hung
 		p.setCounted(slow)
 		if o != ignored && b.tally.endHung(now, tag, o) {
 			b.judge(p, now)
 		}
+		return
+	}
+	p.setPhase(spent) // a tag comes again after many generations
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.flights.counted(mark, tag) {
+		b.tally.late.Add(1)
 	}
 }

@@ -36,7 +36,7 @@ func (b *Breaker) settle(now int64) {
 			}
 			b.finishProbe(place, b.set.timed(failure, b.trial.out[place].began, deadline), deadline)
 		default:
-			if b.flights() != nil && b.countHung(word, now) {
+			if b.flights != nil && b.countHung(word, now) {
 				continue
 			}
 			if word&rampFlag != 0 && now >= b.until.Load() {

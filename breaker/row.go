@@ -9,7 +9,10 @@ import "sync/atomic"
 //
 // A success of a breaker that has no failure to forget only reads it. Like the words of a window it takes nothing of an
 // earlier generation, because each change compares the tag in the step that makes it.
-type row struct{ word atomic.Uint64 }
+type row struct {
+	most uint64 // how many open the breaker; 0 when none do, and none are counted
+	word atomic.Uint64
+}
 
 const rowMask = 1<<tagShift - 1
 

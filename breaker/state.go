@@ -125,8 +125,8 @@ func (b *Breaker) change(to State, mode Mode, at int64, r ratios) {
 		FailureRatio: r.failure, SlowRatio: r.slow, Generation: old>>generationShift + 1,
 	}
 	b.tally.reset(t.Generation & tagMask) // nothing lands in the window any more that was let out before
-	if b.flights() != nil {
-		b.flights().reset(t.From, tagOf(old), t.Generation&tagMask)
+	if b.flights != nil {
+		b.flights.reset(t.From, tagOf(old), t.Generation&tagMask)
 	}
 	t.OpenFor = b.enter(t.Generation, to, mode, at, r)
 	b.tally.moves[moveIndex(t.From, to)].Add(1)
@@ -140,7 +140,7 @@ func (b *Breaker) enter(generation uint64, state State, mode Mode, at int64, r r
 	if b.set.keyed {
 		flags |= keyedFlag
 	}
-	if b.flights() != nil {
+	if b.flights != nil {
 		flags |= timedFlag
 	}
 	refuseUntil := int64(math.MinInt64)

@@ -1,9 +1,6 @@
 package breaker
 
-import (
-	"math"
-	"time"
-)
+import "math"
 
 // limits are what opens a closed breaker. They are apart from the settings, which know functions of the user: what they
 // hold must not be kept alive by a window, which the metrics outlive the breaker with.
@@ -44,10 +41,8 @@ type window struct {
 
 // extras are what a window has that not all breakers ask for.
 type extras struct {
-	limits  *limits
-	calls   *callWindow // instead of time, if not nil
-	row     row
-	flights *flights // of a breaker with SlowCall
+	calls *callWindow // instead of time, if not nil
+	row   row
 }
 
 // init makes an empty window for generation 0.
@@ -55,15 +50,12 @@ func (w *window) init(s *settings, now int64) {
 	if s.lastCalls == 0 {
 		w.time.init(s.span, now, s.slowCall > 0)
 	}
-	if s.lastCalls == 0 && s.slowCall == 0 && s.limits.row == 0 {
+	if s.lastCalls == 0 && s.limits.row == 0 {
 		return
 	}
-	w.more = &extras{limits: s.limits}
+	w.more = &extras{row: row{most: s.limits.row}}
 	if s.lastCalls > 0 {
 		w.more.calls = newCallWindow(s.lastCalls, s.limits)
-	}
-	if s.slowCall > 0 {
-		w.more.flights = newFlights(time.Duration(s.slowCall), now)
 	}
 }
 
@@ -78,7 +70,7 @@ func (w *window) counting() *callWindow {
 // noteRow notes an outcome that has landed, and reports whether the row of failures is long enough to open the breaker.
 func (w *window) noteRow(tag uint64, o outcome) bool {
 	m := w.more
-	return m != nil && m.limits.row != 0 && m.row.add(tag, o) >= m.limits.row
+	return m != nil && m.row.most != 0 && m.row.add(tag, o) >= m.row.most
 }
 
 // add counts one outcome for the generation of tag. It reports whether it landed, which it does not when the window has
@@ -141,7 +133,7 @@ func (w *window) due(l *limits, now int64, tag uint64) (r ratios, due bool) {
 	if !due && w.counting() == nil && c.calls >= l.minCalls {
 		w.time.settled.Store(settledKey(epoch, tag))
 	}
-	if l.row != 0 && w.more.row.length(tag) >= l.row {
+	if m := w.more; m != nil && m.row.most != 0 && m.row.length(tag) >= m.row.most {
 		due = true
 	}
 	return c.ratios(), due

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"github.com/joist-go/joist/breaker"
 	"github.com/joist-go/joist/breaker/breakerhttp"
@@ -105,11 +104,29 @@ func TestACallerThatLeavesWhileReadingIsNoFailure(t *testing.T) {
 	}
 }
 
+// expiring is a context whose deadline passes when done is closed.
+type expiring struct {
+	context.Context
+
+	done chan struct{}
+}
+
+func (e *expiring) Done() <-chan struct{} { return e.done }
+
+func (e *expiring) Err() error {
+	select {
+	case <-e.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 func TestADeadlineWhileReadingIsAFailure(t *testing.T) {
 	transport := newTransport(t, breakerhttp.Options{})
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
+	ctx := &expiring{Context: t.Context(), done: make(chan struct{})}
 	res := send(t, ctx, transport, serve(t, waits))
+	close(ctx.done)
 	if _, err := io.ReadAll(res.Body); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatal(err)
 	}
