@@ -149,10 +149,12 @@ func (k *Keyed[K]) fullAt(a *account) uint64 {
 func (k *Keyed[K]) spill(ns int64, what op, n int64) (r Result, err error) {
 	switch {
 	case n == 0:
-		k.overflow.look(func(words []uint64) { r = k.plan.peek(words, ns) })
+		var room [MaxLimits]uint64
+		words, _ := k.overflow.read(&room)
+		r = k.plan.peek(words, ns)
 	case what == take:
 		k.plan.buckets[0].cell.Add(overflowed, 1)
-		r, _ = k.overflow.take(ns, n, true)
+		r, _ = k.overflow.take(ns, n)
 	default:
 		v, _ := k.overflow.do(what, ns, n, nil)
 		err = v.err

@@ -32,6 +32,8 @@ func TestTakesAllocateNothing(t *testing.T) {
 		"Limiter.AllowN":        func() { l.AllowN(2) },
 		"Limiter.Take":          func() { _, _ = l.Take(1) },
 		"Limiter.Take, denied":  func() { _, _ = empty.Take(1) },
+		"Limiter.Take, a peek":  func() { _, _ = l.Take(0) },
+		"three limits, a peek":  func() { _, _ = three.Take(0) },
 		"Limiter.Do":            func() { _ = l.Do(ctx, add) },
 		"Limiter.Do, capturing": func() { i := sum; _ = l.Do(ctx, func(context.Context) error { sum = i + 1; return nil }) },
 		"DoValue":               func() { _, _ = ratelimit.DoValue(ctx, l, value) },

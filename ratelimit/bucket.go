@@ -163,6 +163,25 @@ func (b *bucket) refunded(full uint64, now instant, units uint64) uint64 {
 	return full - min(units, full-at)
 }
 
+// cancelled is refunded for units of a reservation after which since units were taken: each of these holds one back. Nor is
+// a bucket fuller than if what was taken since had been taken just now.
+func (b *bucket) cancelled(full uint64, now instant, units, since uint64) uint64 {
+	if since >= units {
+		return full
+	}
+	after := b.refunded(full, now, units-since)
+	return max(after, min(full, sum(now.at+now.part, since)))
+}
+
+// sum returns a + b, or the largest number.
+func sum(a, b uint64) uint64 {
+	s, carry := bits.Add64(a, b, 0)
+	if carry != 0 {
+		return math.MaxUint64
+	}
+	return s
+}
+
 // units returns the units of n tokens, and whether there are so many.
 func (b *bucket) units(n int64) (uint64, bool) {
 	hi, units := bits.Mul64(uint64(n), b.cost)

@@ -35,9 +35,11 @@
 // Several limits are all or nothing: a take that one of them denies takes from none. The answer names the limit that
 // denies the longest, what is left of that one, and when a take of as many tokens will pass all of them.
 //
-// What is given back (Refund) can be taken once more: so in a stretch of time as much more may be taken as was given back in
-// it. With several limits, whoever reserves is told the delay of the slowest, and its tokens of the others are taken at
-// once, before that.
+// What is given back by Refund can be taken once more: so in a stretch of time as much more may be taken as was given back in
+// it. [Reservation.Cancel] is no such exception: it gives back only what leaves everything that is used within the limit,
+// counted by the moments at which it may be used. With several limits, whoever reserves is told the delay of the slowest,
+// and its tokens of the others are taken at once: each limit holds, counted by the moments that it would have told alone, and by those that
+// were told as many more tokens may be used in a stretch of time as reservations held that another limit delayed into it.
 //
 // # Refusals
 //

@@ -99,13 +99,14 @@ type reserved struct {
 	r     *ratelimit.Reservation
 	n     int64
 	ready time.Duration
-	full  time.Duration // when the bucket was full after it, had nothing been given back
+	full  time.Duration // when the bucket was full after it
+	back  time.Duration // what had been given back until then
 	used  bool
 }
 
-// Reservations are made and cancelled in any order, with takes between them. Whatever is used keeps to the limit in any
-// stretch of time: so nothing is created. And what is given back is all but what was taken since: so nothing is lost
-// that no later one depends on.
+// Reservations are made and cancelled in any order, before and after their time, with takes between them. Whatever is used
+// keeps to the limit in any stretch of time: so nothing is created. And what is given back is all but what was taken
+// since: so nothing is lost that no later one depends on.
 func TestReservationsThatAreCancelledInAnyOrderCreateAndLoseNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		const token = 100 * time.Millisecond
@@ -130,6 +131,7 @@ func TestReservationsThatAreCancelledInAnyOrderCreateAndLoseNothing(t *testing.T
 				return r.ResetAfter
 			}
 			var all []*reserved
+			var back time.Duration // given back by those that were not the last
 			for i, s := range steps {
 				time.Sleep(s.sleep)
 				now := time.Since(start)
@@ -140,24 +142,27 @@ func TestReservationsThatAreCancelledInAnyOrderCreateAndLoseNothing(t *testing.T
 						fault = err.Error()
 						return
 					}
-					all = append(all, &reserved{r, s.n, now + r.Delay(), now + debt(), true})
+					all = append(all, &reserved{r, s.n, now + r.Delay(), now + debt(), back, true})
 				case s.kind == 2:
 					if l.AllowN(s.n) {
-						all = append(all, &reserved{nil, s.n, now, now + debt(), true})
+						all = append(all, &reserved{nil, s.n, now, now + debt(), back, true})
 					}
 				case len(all) > 0:
 					a := all[s.which%len(all)]
-					if a.r == nil || !a.used || a.ready < now {
-						break // it was used when it was ready
+					if a.r == nil || !a.used {
+						break
 					}
 					before := debt()
 					a.r.Cancel()
 					a.used = false
-					since := max(0, now+before-a.full)
-					back := min(max(0, time.Duration(a.n)*token-since), before)
-					if got := before - debt(); got != back {
-						fault = fmt.Sprintf("step %d: %v was given back of %d tokens with %v taken since, want %v", i, got, a.n, since, back)
+					since := max(0, now+before+back-a.back-a.full)
+					want := min(max(0, time.Duration(a.n)*token-since), max(0, before-since))
+					if got := before - debt(); got != want {
+						fault = fmt.Sprintf("step %d: %v was given back of %d tokens with %v taken since, want %v", i, got, a.n, since, want)
 						return
+					}
+					if since > 0 {
+						back += want
 					}
 				}
 			}

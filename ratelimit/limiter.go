@@ -124,26 +124,27 @@ func (l *Limiter) Take(n int64) (Result, error) {
 	case n == 0:
 		return l.peek(), nil
 	}
-	return l.take(n, true), nil
+	return l.take(n), nil
 }
 
 // take takes n tokens, at least 1.
-func (l *Limiter) take(n int64, refusals bool) Result {
+func (l *Limiter) take(n int64) Result {
 	now := l.clock.Now()
 	for {
-		if r, live := l.state.Load().take(now, n, refusals); live {
+		if r, live := l.state.Load().take(now, n); live {
 			return r
 		}
 		l.settled()
 	}
 }
 
-func (l *Limiter) peek() (r Result) {
+func (l *Limiter) peek() Result {
 	now := l.clock.Now()
+	var room [MaxLimits]uint64
 	for {
 		s := l.state.Load()
-		if s.look(func(words []uint64) { r = s.plan.peek(words, now) }) {
-			return r
+		if words, live := s.read(&room); live {
+			return s.plan.peek(words, now)
 		}
 		l.settled()
 	}
@@ -194,7 +195,7 @@ func (l *Limiter) admit(ctx context.Context) error {
 			return refuse(ctx, l.name, s.bucket.result(full, now, 1, false), nil)
 		}
 	}
-	if r := l.take(1, true); !r.Allowed {
+	if r := l.take(1); !r.Allowed {
 		return refuse(ctx, l.name, r, nil)
 	}
 	return nil

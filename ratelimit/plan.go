@@ -34,6 +34,7 @@ const (
 	charge     // take in any case, into debt
 	refund     // give back
 	reserve    // take in any case what fits into full buckets
+	cancel     // give a reservation back
 )
 
 // verdict is what an op came to.
@@ -178,18 +179,16 @@ func (p *plan) refund(words []uint64, ns, n int64) verdict {
 	return verdict{ok: true, binding: p.first()}
 }
 
-// cancel gives back n tokens that a reservation took and that left the buckets as in marks. What was taken since stays,
-// and what may have been promised for the time after them: of the units taken since, each holds back one of these.
-func (p *plan) cancel(words, marks []uint64, ns, n int64) {
+// cancel gives back n tokens that a reservation took and that left marks, less the units that were taken since.
+func (p *plan) cancel(words []uint64, marks []mark, back []uint64, ns, n int64) verdict {
 	for i := range p.buckets {
 		b := &p.buckets[i]
 		if n > b.burst {
 			continue // a shadow, which gave none
 		}
-		units := uint64(n) * b.cost
-		since := words[i] - min(marks[i], words[i])
-		words[i] = b.refunded(words[i], b.instant(ns), units-min(units, since))
+		words[i] = b.cancelled(words[i], b.instant(ns), uint64(n)*b.cost, marks[i].since(words[i], back[i]))
 	}
+	return verdict{ok: true, binding: p.first()}
 }
 
 // earliest returns how long it takes from ns until n tokens have come in beyond what the buckets owe, which limit takes

@@ -25,7 +25,8 @@ type state struct {
 	_    [cacheLine - 8]byte
 
 	mu    sync.Mutex
-	words []uint64 // of several limits; nil when sealed
+	words []uint64          // of several limits; nil when sealed
+	back  [MaxLimits]uint64 // units given back, of one limit too; see mark
 }
 
 // newState returns the state of a plan. The words are those that it begins with, nil for full buckets.
@@ -64,17 +65,15 @@ func (s *state) allow(ns, n int64) (ok, live bool) {
 	return v.ok, true
 }
 
-// take is allow with an answer. A take that is not allowed is counted only if refusals are.
-func (s *state) take(ns, n int64, refusals bool) (r Result, live bool) {
+// take is allow with an answer.
+func (s *state) take(ns, n int64) (r Result, live bool) {
 	if s.single {
 		b := &s.bucket
 		full, ok := b.grab(&s.word, ns, n)
 		if full == sealed {
 			return Result{}, false
 		}
-		if ok || b.limit.Shadow || refusals {
-			b.count(ok)
-		}
+		b.count(ok)
 		return b.answer(full, ns, n, ok, !ok && b.limit.Shadow), true
 	}
 	s.mu.Lock()
@@ -85,66 +84,72 @@ func (s *state) take(ns, n int64, refusals bool) (r Result, live bool) {
 	v := s.plan.take(s.words, ns, n)
 	r = s.plan.result(s.words, ns, n, v)
 	s.mu.Unlock()
-	if v.ok || refusals {
-		s.plan.count(v)
-	}
+	s.plan.count(v)
 	return r, true
 }
 
-// do does what to n tokens, at least 1, and puts the words as they are then into marks, unless that is nil. It counts
-// nothing.
-func (s *state) do(what op, ns, n int64, marks []uint64) (v verdict, live bool) {
+// do does what to n tokens, at least 1. It counts nothing. A reservation leaves its marks in marks, and is cancelled by
+// them; the others have none. Reservations, and what gives back, come one after the other, so that marks are exact.
+func (s *state) do(what op, ns, n int64, marks []mark) (v verdict, live bool) {
+	if !s.single || what >= refund {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	}
+	var room, then [MaxLimits]uint64
+	before, words := room[:len(s.plan.buckets)], then[:len(s.plan.buckets)]
+	for done := false; !done; done = s.store(before, words) {
+		if !s.load(before) {
+			return verdict{}, false
+		}
+		copy(words, before)
+		if what == cancel {
+			v = s.plan.cancel(words, marks, s.back[:], ns, n)
+		} else {
+			v = s.plan.do(what, words, ns, n)
+		}
+	}
+	switch what {
+	case reserve:
+		for i := range marks {
+			marks[i] = mark{words[i], s.back[i]}
+		}
+	case refund, cancel:
+		for i := range words {
+			if what == refund || marks[i].since(before[i], s.back[i]) > 0 {
+				s.back[i] = sum(s.back[i], before[i]-words[i])
+			}
+		}
+	}
+	return v, true
+}
+
+// load copies the words, unless s was replaced. The lock is held if there are several.
+func (s *state) load(words []uint64) (live bool) {
+	if s.single {
+		words[0] = s.word.Load()
+		return words[0] != sealed
+	}
+	copy(words, s.words)
+	return s.words != nil
+}
+
+// store puts the words in the place of those before, unless a take came first.
+func (s *state) store(before, words []uint64) bool {
+	if s.single {
+		return words[0] == before[0] || s.word.CompareAndSwap(before[0], words[0])
+	}
+	copy(s.words, words)
+	return true
+}
+
+// read returns the words as they are now, in room.
+func (s *state) read(room *[MaxLimits]uint64) (words []uint64, live bool) {
 	if !s.single {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.words == nil {
-			return verdict{}, false
-		}
-		v = s.plan.do(what, s.words, ns, n)
-		copy(marks, s.words)
-		return v, true
 	}
-	for {
-		full := s.word.Load()
-		if full == sealed {
-			return verdict{}, false
-		}
-		words := [1]uint64{full}
-		v = s.plan.do(what, words[:], ns, n)
-		if words[0] == full || s.word.CompareAndSwap(full, words[0]) {
-			copy(marks, words[:])
-			return v, true
-		}
-	}
-}
-
-// change calls fn with the words, for a single limit again if another take comes first. What fn changes counts if it
-// returns true.
-func (s *state) change(fn func(words []uint64) bool) (live bool) {
-	if !s.single {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.words == nil {
-			return false
-		}
-		fn(s.words)
-		return true
-	}
-	for {
-		full := s.word.Load()
-		if full == sealed {
-			return false
-		}
-		words := [1]uint64{full}
-		if !fn(words[:]) || words[0] == full || s.word.CompareAndSwap(full, words[0]) {
-			return true
-		}
-	}
-}
-
-// look is change for who changes nothing.
-func (s *state) look(fn func(words []uint64)) (live bool) {
-	return s.change(func(words []uint64) bool { fn(words); return false })
+	words = room[:len(s.plan.buckets)]
+	return words, s.load(words)
 }
 
 // seal ends the state and returns its last words.

@@ -123,10 +123,11 @@ func (l *Limiter) prospect(ctx context.Context, n, total, began int64) (r Result
 // outlook describes n tokens that come behind others: all together are total.
 func (l *Limiter) outlook(n, total int64) (r Result, fits bool) {
 	now := l.clock.Now()
+	var room [MaxLimits]uint64
 	for {
 		s := l.state.Load()
-		if s.look(func(words []uint64) { r, fits = s.plan.outlook(words, now, n, total) }) {
-			return r, fits
+		if words, live := s.read(&room); live {
+			return s.plan.outlook(words, now, n, total)
 		}
 		l.settled()
 	}
