@@ -116,12 +116,13 @@ func (a answer) Take(context.Context, string, int64) (ratelimit.Result, error) {
 func check(t *rapid.T, h http.Handler) {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
-	told := map[any]bool{}
+	told := map[any]int64{} // the largest quota by name: layers may have limits of one name
 	for _, policy := range list(t, w.Header(), "RateLimit-Policy") {
-		told[policy.Value] = true
-		if _, there := integer(t, policy, "q", 0); !there {
+		quota, there := integer(t, policy, "q", 0)
+		if !there {
 			t.Fatalf("%v has no q", policy)
 		}
+		told[policy.Value] = max(told[policy.Value], quota)
 		integer(t, policy, "w", 1)
 	}
 	retryAfter, err := strconv.ParseInt(w.Header().Get("Retry-After"), 10, 64)
@@ -131,11 +132,14 @@ func check(t *rapid.T, h http.Handler) {
 	}
 	for _, state := range list(t, w.Header(), "RateLimit") {
 		r, there := integer(t, state, "r", 0)
-		if !there || !told[state.Value] {
+		if _, policy := told[state.Value]; !there || !policy {
 			t.Fatalf("%v has no r, or its policy is not told: %v", state, told)
 		}
-		if left, _ := integer(t, state, "t", 0); refused && r == 0 && retryAfter < left {
+		if left, _ := integer(t, state, "t", 0); refused && retryAfter < left {
 			t.Fatalf("Retry-After %d beside %v", retryAfter, w.Header())
+		}
+		if quota := told[state.Value]; r > quota {
+			t.Fatalf("%d remain of a quota of %d: %v", r, quota, w.Header())
 		}
 	}
 	if w.Code == http.StatusTooManyRequests && !json.Valid(w.Body.Bytes()) {

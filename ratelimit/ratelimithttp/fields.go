@@ -103,7 +103,7 @@ func (p *policy) setFields(h http.Header, v *values, res ratelimit.Result) {
 
 // remaining returns how many requests would be allowed now: never more than the bucket holds, whatever a taker says.
 func (p *policy) remaining(res ratelimit.Result) int64 {
-	return max(0, min(res.Remaining, p.limit.Burst, maxInteger))
+	return max(0, min(res.Remaining, p.most))
 }
 
 // untilMore returns how long it takes until one token more remains, 0 when the bucket is full or holds none.

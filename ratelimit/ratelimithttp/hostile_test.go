@@ -12,6 +12,7 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"net/textproto"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -280,4 +281,32 @@ func TestBehindAUnixSocketRemoteAddrCanBeSet(t *testing.T) {
 	if got := limited(r); got != "203.0.113.7" {
 		t.Errorf("with one it is %q", got)
 	}
+}
+
+// Whatever stands in RateLimit when a refusal comes, what is sent parses, and no t is after Retry-After.
+func FuzzARefusalBesideOtherFields(f *testing.F) {
+	f.Add(`"a";r=0;t=99`, `"b";r=1;t=100, "c";r=0;t=5`, int64(10))
+	f.Add(`"a`, `b";r=0;t=99`, int64(1))
+	f.Add(``, `"a";r=0;t=999999999999999`, int64(-1))
+	f.Fuzz(func(t *testing.T, first, second string, after int64) {
+		limited := ratelimithttp.Middleware(answers(ratelimit.Result{RetryAfter: time.Duration(after), Limit: burst}), ratelimithttp.Options{Key: literal("k")})(hello)
+		w := serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header()["Ratelimit"] = []string{first, second}
+			limited.ServeHTTP(w, r)
+		}), "192.0.2.1:1")
+		wait, err := strconv.ParseInt(w.Header().Get("Retry-After"), 10, 64)
+		if err != nil || wait < 1 || wait < after/int64(time.Second) {
+			t.Fatalf("Retry-After is %q", w.Header().Get("Retry-After"))
+		}
+		lines := w.Header()["Ratelimit"]
+		limits, err := ratelimithttp.ParseLimits(w.Header())
+		if err != nil && len(first)+len(second) < 10_000 && strings.Count(first+second, ",") < 60 || len(lines) == 0 {
+			t.Fatalf("%q: %v", lines, err)
+		}
+		for _, l := range limits {
+			if int64(l.Reset/time.Second) > wait {
+				t.Fatalf("Retry-After %d beside %q", wait, lines)
+			}
+		}
+	})
 }

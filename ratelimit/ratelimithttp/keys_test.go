@@ -142,3 +142,50 @@ func TestKeysPanicWithoutWhatTheyNeed(t *testing.T) {
 		}()
 	}
 }
+
+// Two requests have the same key if and only if all parts are the same, or all are missing, however long they are.
+func FuzzKeysTellRequestsApart(f *testing.F) {
+	f.Add("ann", "session=1", "GET /", "ann", "session=2", "GET /")
+	f.Add("1:a", "session=", "", "1", "session=\"a\"", "a")
+	f.Add(strings.Repeat("k", 127), "session=1", "x", strings.Repeat("k", 128), "session=1", "")
+	parts := []func(*http.Request) string{ratelimithttp.Header("X-User"), ratelimithttp.Cookie("session"), ratelimithttp.Pattern()}
+	f.Fuzz(func(t *testing.T, user, cookie, pattern, user2, cookie2, pattern2 string) {
+		var got, want []string
+		for name, key := range map[string]func(*http.Request) string{"Keys": ratelimithttp.Keys(parts...), "FirstOf": ratelimithttp.FirstOf(parts...)} {
+			got, want = nil, nil
+			taker := takerFunc(func(_ context.Context, key string, _ int64) (ratelimit.Result, error) {
+				got = append(got, key)
+				return ratelimit.Result{Allowed: true}, nil
+			})
+			h := ratelimithttp.Middleware(taker, ratelimithttp.Options{Key: key})(hello)
+			for _, from := range [][3]string{{user, cookie, pattern}, {user2, cookie2, pattern2}} {
+				r := &http.Request{Header: http.Header{"X-User": {from[0]}, "Cookie": {from[1]}}, Pattern: from[2]}
+				h.ServeHTTP(httptest.NewRecorder(), r)
+				var values []string
+				for _, part := range parts {
+					if value := part(r); name == "Keys" || value != "" {
+						values = append(values, fmt.Sprintf("%d %q", len(values), value))
+					} else {
+						values = append(values, "")
+					}
+				}
+				if name == "FirstOf" {
+					values = firstThatIsThere(values)
+				}
+				want = append(want, strings.Join(values, " "))
+			}
+			if len(got[0]) > ratelimithttp.MaxKey+1 || (got[0] == got[1]) != (want[0] == want[1]) {
+				t.Errorf("%s: %q for %q", name, got, want)
+			}
+		}
+	})
+}
+
+func firstThatIsThere(values []string) []string {
+	for i, v := range values {
+		if v != "" {
+			return values[i : i+1]
+		}
+	}
+	return nil
+}

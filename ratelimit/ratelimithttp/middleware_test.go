@@ -221,7 +221,8 @@ func TestWhatOthersTellOfLimitsHoldsForRetryAfterToo(t *testing.T) {
 		{`"a";r=0;t=12, "b";r=1;t=13`, ``, "12"},
 		{`"a";r=0, "b";r=1`, `"a";r=0, "b";r=1`, "10"},
 		{`"a";r=0;t=9999999999`, `"a";r=0;t=9999999999`, "9223372037"}, // 292 years are for ever
-		{`a;r=0;t=99`, `a;r=0;t=99`, "10"},                             // malformed, so that clients ignore it
+		{`a;r=0;t=99`, ``, "10"},                                       // malformed, so that clients would ignore all lines
+		{``, ``, "10"},
 	} {
 		limited := ratelimithttp.Middleware(answers(ratelimit.Result{RetryAfter: 10e9}), ratelimithttp.Options{Key: literal("k")})(hello)
 		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -14,6 +14,7 @@ type policy struct {
 	limit   ratelimit.Limit
 	name    string // the limit's name as a String of a structured field
 	field   string // its member of RateLimit-Policy, "" when the limit has no fields
+	most    int64  // that can remain: what the bucket holds, and no more than the quota
 	line    string // RateLimit-Policy when this limit decides: with the policies that are always told
 	problem []byte // the body of a refusal, nil if it is not kept
 }
@@ -36,8 +37,9 @@ func newPolicy(limit ratelimit.Limit, always string) *policy {
 	}
 	end := len(b)
 	quota, window := quotaOf(limit)
+	p.most = min(limit.Burst, quota)
 	b = append(b, ";q="...)
-	b = strconv.AppendInt(b, min(quota, maxInteger), 10)
+	b = strconv.AppendInt(b, quota, 10)
 	if window > 0 {
 		b = append(b, ";w="...)
 		b = strconv.AppendInt(b, window, 10)

@@ -3,6 +3,7 @@ package ratelimithttp
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 
@@ -51,7 +52,8 @@ func (h *limited) refuse(w http.ResponseWriter, r *http.Request, p *policy, res 
 
 // settled has what limits around this one have told agree with a refusal, as no t may be after Retry-After. It returns
 // the seconds to wait, raised to when all limits that have nothing left have something again. A limit that has something
-// left holds nobody up: if its t is later than that, its line is removed.
+// left holds nobody up: if its t is later than that, its line is removed. So is a line that cannot be parsed, for whose
+// sake clients would have to ignore the others.
 func settled(h http.Header, wait int64) int64 {
 	lines := h[limitField]
 	if len(lines) == 0 {
@@ -59,7 +61,10 @@ func settled(h http.Header, wait int64) int64 {
 	}
 	latest := make([]int64, len(lines))
 	for i, line := range lines {
-		limits, _ := parseLimits([]string{line}) // a line that cannot be parsed says nothing to clients, either
+		limits, err := parseLimits([]string{line})
+		if err != nil || len(limits) == 0 {
+			latest[i] = math.MaxInt64
+		}
 		for _, l := range limits {
 			t := problemhttp.Seconds(l.Reset)
 			latest[i] = max(latest[i], t)
