@@ -108,12 +108,15 @@ func (h *Harness) within(t *testing.T, fn func(t testing.TB)) {
 	})
 }
 
-// contract is the suite.
-var contract = []struct {
+// clause is one test of the suite.
+type clause struct {
 	name string
 	test func(s *suite)
 	keys bool // is about keys that do not share
-}{
+}
+
+// contract is the suite.
+var contract = []clause{
 	{name: "a burst, and then the rate to the nanosecond", test: burstThenRate},
 	{name: "the answer of takes, denials and peeks", test: answers},
 	{name: "a peek is always allowed and takes nothing", test: peeks},

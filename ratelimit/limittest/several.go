@@ -13,8 +13,8 @@ import (
 func allOrNothing(s *suite) {
 	s.make(
 		ratelimit.Limit{Name: "short", Tokens: 3, Per: time.Second},
-		ratelimit.Limit{Name: "middle", Tokens: 5, Per: 10 * time.Second},
-		ratelimit.Limit{Name: "long", Tokens: 7, Per: 100 * time.Second},
+		ratelimit.Limit{Name: "middle", Tokens: 5, Per: 6 * time.Second},
+		ratelimit.Limit{Name: "long", Tokens: 7, Per: 35 * time.Second},
 	)
 	for _, step := range []struct {
 		sleep   time.Duration
@@ -28,8 +28,8 @@ func allOrNothing(s *suite) {
 		{time.Second, 3, false, "middle"},
 		{0, 2, true, "middle"}, // nothing was taken by the denials
 		{time.Second, 3, false, "long"},
-		{10 * time.Second, 2, true, "long"},
-		{10 * time.Second, 2, false, "long"},
+		{2500 * time.Millisecond, 2, true, "long"},
+		{2500 * time.Millisecond, 2, false, "long"},
 		{0, 1, true, "long"},
 	} {
 		s.sleep(step.sleep)
@@ -37,12 +37,12 @@ func allOrNothing(s *suite) {
 			s.t.Errorf("Take(%d) at %v: %+v, want %v by %s", step.n, s.now(), r, step.allowed, step.binding)
 		}
 	}
-	s.sleep(10 * time.Second)
+	s.sleep(2 * time.Second)
 	if s.harness.InOrder {
 		return // the time at which it fits is that of one limit
 	}
 	s.denied(2)
-	s.denied(3)
+	s.denied(1)
 }
 
 // binding has each of three limits deny in turn, and be the emptiest in turn.

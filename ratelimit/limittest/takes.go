@@ -68,7 +68,8 @@ func never(s *suite) {
 }
 
 func negative(s *suite) {
-	s.make(ratelimit.PerHour(1))
+	s.make(ratelimit.PerHour(2))
+	s.take(1) // so that there is room for what would be given
 	for _, n := range []int64{-1, math.MinInt64} {
 		if r, err := s.taker.Take(s.t.Context(), key, n); !errors.Is(err, ratelimit.ErrNegative) || r.Allowed {
 			s.t.Errorf("Take(%d): %+v, %v", n, r, err)

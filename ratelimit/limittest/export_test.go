@@ -1,0 +1,4 @@
+package limittest
+
+// FaultsOf is faultsOf for the tests of takers outside.
+var FaultsOf = faultsOf
