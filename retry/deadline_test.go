@@ -292,3 +292,25 @@ func TestATypicalAttemptIsNotLongerThanItsTimeout(t *testing.T) {
 		}
 	})
 }
+
+// What would end at the very deadline is late: whoever waits for it has left.
+func TestARetryThatWouldEndAtTheDeadlineIsNotBegun(t *testing.T) {
+	for name, call := range map[string]func(context.Context, *retry.Policy, func(context.Context) error) error{"Do": do, "Hedge": hedge} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPolicy(t, retry.Options{MaxAttempts: 2, HedgeDelay: time.Minute, MaxHint: retry.AnyHint})
+			for timeout, want := range map[time.Duration]int{22 * time.Second: 1, 22*time.Second + 1: 2} {
+				ctx, cancel := context.WithTimeout(t.Context(), timeout)
+				calls := 0
+				_ = call(ctx, p, func(context.Context) error {
+					calls++
+					time.Sleep(time.Second)
+					return retry.After(errDown, 20*time.Second)
+				})
+				cancel()
+				if calls != want {
+					t.Errorf("%s made %d attempts within %v, want %d", name, calls, timeout, want)
+				}
+			}
+		})
+	}
+}

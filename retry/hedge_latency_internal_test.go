@@ -98,3 +98,32 @@ func TestTheEstimateFollowsAndForgets(t *testing.T) {
 		}
 	})
 }
+
+func TestWhereCallsAreFewTheEstimateIsOfAsManyAsItNeeds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLatencies(0.5)
+		for range l.enough {
+			l.add(time.Millisecond)
+			time.Sleep(time.Second) // one in a window of 10 s would never be enough
+		}
+		if l.get() == 0 {
+			t.Errorf("no estimate after %d calls", l.enough)
+		}
+	})
+}
+
+func TestWhereCallsAreManyTheEstimateIsOfTheLastTenSecondsAtLeast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLatencies(0.5)
+		add := func(d, during time.Duration) {
+			for begun := time.Now(); time.Since(begun) < during; time.Sleep(10 * time.Millisecond) {
+				l.add(d)
+			}
+		}
+		add(time.Second, 15*time.Second)
+		add(time.Millisecond, 4*time.Second)
+		if got := l.get(); got < time.Second {
+			t.Errorf("%v when 4 s of the last 10 were quick, want 1s", got)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package retry_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -137,6 +138,21 @@ func TestARefusalWithoutAHintIsRetried(t *testing.T) {
 		work, calls := failing(2, refusedError{})
 		if err := p.Do(t.Context(), work); err != nil || *calls != 3 {
 			t.Errorf("%d calls, %v", *calls, err)
+		}
+	})
+}
+
+func TestAHintOfForeverBringsNoOtherAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{HedgeDelay: time.Second, MaxHint: retry.AnyHint})
+		for name, call := range map[string]func(context.Context, *retry.Policy, func(context.Context) error) error{"Do": do, "Hedge": hedge} {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(24*time.Hour, cancel)
+			work, calls := failing(9, retry.After(errDown, math.MaxInt64))
+			began := time.Now()
+			if err := call(ctx, p, work); !errors.Is(err, context.Canceled) || *calls != 1 || time.Since(began) != 24*time.Hour {
+				t.Errorf("%s: %d calls, %v after %v", name, *calls, err, time.Since(began))
+			}
 		}
 	})
 }
