@@ -94,3 +94,40 @@ func ExampleOptions_slow() {
 	// 200 OK
 	// true
 }
+
+// A new breaker looks on first. What it would have refused is counted; when that looks right, it is switched on.
+func ExampleTransport_SetMode() {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer server.Close()
+
+	transport, err := breakerhttp.New(breakerhttp.Options{
+		Options: breaker.Options{Name: "users-api", MinCalls: 2, OpenFor: time.Minute, Mode: breaker.Observe},
+	})
+	if err != nil {
+		panic(err)
+	}
+	client := &http.Client{Transport: transport}
+	get := func() {
+		res, err := client.Get(server.URL)
+		if err != nil {
+			fmt.Println("refused:", errors.Is(err, breaker.ErrOpen))
+			return
+		}
+		fmt.Println(res.Status)
+		res.Body.Close()
+	}
+	for range 3 {
+		get()
+	}
+	fmt.Println("would have refused:", transport.Stats().Spared)
+	transport.SetMode(breaker.Normal)
+	get()
+	// Output:
+	// 503 Service Unavailable
+	// 503 Service Unavailable
+	// 503 Service Unavailable
+	// would have refused: 1
+	// refused: true
+}

@@ -120,6 +120,13 @@ func closeBody(res *http.Response) {
 // makes one if there is none.
 func (t *Transport) Host(host string) *breaker.Breaker { return t.hosts.For(host) }
 
+// Mode returns the mode of hosts that are new, which is that of all unless one was given its own by Host.
+func (t *Transport) Mode() breaker.Mode { return t.hosts.Mode() }
+
+// SetMode changes the mode of all hosts, as [breaker.Keyed.SetMode] does: for all from [breaker.Observe] to
+// [breaker.Normal], say, when the thresholds have proved right. Host(host).SetMode changes that of one.
+func (t *Transport) SetMode(m breaker.Mode) { t.hosts.SetMode(m) }
+
 // Stats returns a snapshot over all hosts.
 func (t *Transport) Stats() breaker.KeyedStats { return t.hosts.Stats() }
 

@@ -236,6 +236,24 @@ func TestTheNumberOfHostsIsBounded(t *testing.T) {
 	}
 }
 
+func TestTheModeOfAllHostsChangesAtRunTime(t *testing.T) {
+	transport := newTransport(t, breakerhttp.Options{Options: breaker.Options{MinCalls: 1, OpenFor: time.Hour, MaxOpenFor: time.Hour, Mode: breaker.Observe}})
+	down, well := serve(t, answer(http.StatusServiceUnavailable)), serve(t, answer(http.StatusOK))
+	for range 2 {
+		if err := get(t, transport, down); err != nil {
+			t.Errorf("a host that is observed: %v", err)
+		}
+	}
+	transport.SetMode(breaker.Normal)
+	if err := get(t, transport, down); !errors.Is(err, breaker.ErrOpen) || transport.Mode() != breaker.Normal {
+		t.Errorf("got %v in mode %v, want a refusal", err, transport.Mode())
+	}
+	transport.SetMode(breaker.ForcedOpen)
+	if err := get(t, transport, well); !errors.Is(err, breaker.ErrOpen) { // a host that is new
+		t.Errorf("got %v, want a refusal", err)
+	}
+}
+
 func TestTheListenerLearnsTheHost(t *testing.T) {
 	url := serve(t, answer(http.StatusInternalServerError))
 	var told []string
