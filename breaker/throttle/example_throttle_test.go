@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/joist-go/joist/breaker/throttle"
 )
@@ -66,4 +67,61 @@ func ExampleThrottle_Allow() {
 	permit.Done(errors.New("closed twice"))
 	fmt.Println(t.Stats().Accepted, t.Stats().Rejected)
 	// Output: 1 0
+}
+
+// A client that calls seldom waits for a few calls more before it refuses any, and forgets sooner.
+func ExampleOptions() {
+	t, err := throttle.New(throttle.Options{Name: "reports", K: 1.5, Window: 30 * time.Second, MinCalls: 10})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for range 9 {
+		_ = t.Do(context.Background(), func(context.Context) error { return errors.New("429 too many requests") })
+	}
+	fmt.Printf("after %d rejections the reject probability is %v\n", t.Stats().Rejected, t.Stats().Probability)
+	_, err = throttle.New(throttle.Options{K: 0.5, MaxReject: 1})
+	fmt.Println(err)
+	// Output:
+	// after 9 rejections the reject probability is 0
+	// joist/throttle: Options.K is 0.5, but must be from 1 to 1000 (0 is the default)
+	// joist/throttle: Options.MaxReject is 1, but must be above 0 and below 1 (0 is the default)
+}
+
+// What a permit is told last counts for nothing: the first word holds, and one that is never told anything is no call.
+func ExamplePermit() {
+	t, err := throttle.New(throttle.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	call := func() error {
+		permit, err := t.Allow(context.Background())
+		if err != nil {
+			return err
+		}
+		defer permit.Done(errors.New("left early")) // unless the end was reached
+		permit.Done(nil)
+		return nil
+	}
+	fmt.Println(call(), t.Stats().Accepted, t.Stats().Rejected)
+	// Output: <nil> 1 0
+}
+
+// Throttled and Rejected since the start tell what was spared and what was sent in vain.
+func ExampleStats() {
+	t, err := throttle.New(throttle.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for range 1000 {
+		_ = t.Do(context.Background(), func(context.Context) error { return errors.New("429 too many requests") })
+	}
+	s := t.Stats()
+	fmt.Println(s.Throttled+s.Rejected, "calls; most were not sent:", s.Throttled > s.Rejected)
+	fmt.Println(s.Probability)
+	// Output:
+	// 1000 calls; most were not sent: true
+	// 0.9
 }
