@@ -3,5 +3,5 @@
 // wire.
 //
 // [Serve] speaks HTTP/1.1 and [Serve2] unencrypted HTTP/2, both on 127.0.0.1. A [Watch] between the client's blocks and
-// its transport sees that every body is closed.
+// its transport sees that every body is closed. At the address of [Nobody] there is none.
 package roguehttp

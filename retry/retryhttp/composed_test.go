@@ -43,16 +43,16 @@ func TestBothTransportsTogetherHaveTheOutcomesOfRetriesAlone(t *testing.T) {
 					}
 					conn.Fine()
 				})
-				client, breakers := pair(t, &http.Transport{MaxConnsPerHost: 1},
-					retry.Options{AttemptTimeout: 150 * time.Millisecond}, breaker.Options{MinCalls: 1000})
+				client, breakers := pair(t, &http.Transport{MaxConnsPerHost: 1}, c.options(), breaker.Options{MinCalls: 1000})
 				if got := outcome(t, client, method, s.URL); got != want {
 					t.Errorf("got %q, want %q", got, want)
 				}
 				if method == http.MethodPost && len(s.Requests()) > 1 {
 					t.Errorf("it was sent %d times", len(s.Requests()))
 				}
-				if sum := breakers.Stats().Successes + breakers.Stats().Failures; breakers.Stats().Ignored != 0 || sum < 1 || sum > 2 {
-					t.Errorf("the breakers have counted %+v", breakers.Stats())
+				attempts := client.Transport.(*retryhttp.Transport).Stats().Retries + 1
+				if sum := breakers.Stats().Successes + breakers.Stats().Failures; breakers.Stats().Ignored != 0 || sum != attempts {
+					t.Errorf("%d attempts, but the breakers have counted %+v", attempts, breakers.Stats())
 				}
 			})
 		}
@@ -82,7 +82,6 @@ func TestABreakerThatOpensEndsTheRetriesAtOnce(t *testing.T) {
 	s := roguehttp.Serve(t, func(c *roguehttp.Conn) { c.Request(); c.Reset() })
 	client, _ := pair(t, &http.Transport{}, retry.Options{MaxAttempts: 10, Budget: retry.NoBudget},
 		breaker.Options{MinCalls: 2, OpenFor: time.Hour, MaxOpenFor: time.Hour})
-	began := time.Now()
 	_, err := client.Get(s.URL)
 	stopped, ok := errors.AsType[*retry.Error](err)
 	if !ok || !errors.Is(err, breaker.ErrOpen) || stopped.Attempts != 3 || stopped.RetryAfter() <= 0 || stopped.Refused() {
@@ -90,9 +89,6 @@ func TestABreakerThatOpensEndsTheRetriesAtOnce(t *testing.T) {
 	}
 	if got := len(s.Requests()); got != 2 {
 		t.Errorf("%d requests reached the server, want 2", got)
-	}
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("it took %v", took)
 	}
 }
 
