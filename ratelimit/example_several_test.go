@@ -39,7 +39,7 @@ func ExampleLimit_Shadowed() {
 		lim.Allow()
 	}
 	fmt.Printf("%+v\n", lim.Stats())
-	// Output: {Allowed:5 Denied:1 ShadowDenied:2 Waiting:0}
+	// Output: {Allowed:5 Denied:1 ShadowDenied:3 Waiting:0}
 }
 
 func ExampleLimiter_SetLimits() {

@@ -240,7 +240,7 @@ func (k *Keyed[K]) admit(ctx context.Context, key K) error {
 type KeyedStats struct {
 	Allowed      int64 // takes that were allowed
 	Denied       int64 // takes that were denied
-	ShadowDenied int64 // takes that a shadow would have denied, for each such limit
+	ShadowDenied int64 // takes that a shadow would have denied, allowed or not, for each such limit
 	Overflowed   int64 // takes that the overflow bucket decided
 	Keys         int   // keys that have a bucket, among them full ones that were not dropped yet
 }

@@ -49,8 +49,9 @@ type Limit struct {
 	// A bucket must fill within 73 years.
 	Burst int64
 
-	// Shadow has the limit decide and count without denying: what it would have denied is counted as shadow_denied. It
-	// takes as it would if it denied, so its counts are those of the limit that is being tried out.
+	// Shadow has the limit decide and count without denying: each take that it would have denied is counted as shadow_denied,
+	// whether another limit denies that or not. Nothing is taken from it when it would have denied, nor when another limit
+	// denies, so its counts are those of the limit that is being tried out beside the others.
 	Shadow bool
 }
 

@@ -205,7 +205,7 @@ func (l *Limiter) admit(ctx context.Context) error {
 type Stats struct {
 	Allowed      int64 // takes that were allowed, at once or after a wait
 	Denied       int64 // takes that were denied
-	ShadowDenied int64 // takes that a shadow would have denied, for each such limit
+	ShadowDenied int64 // takes that a shadow would have denied, allowed or not, for each such limit
 	Waiting      int   // calls that wait now
 }
 

@@ -53,8 +53,8 @@ func (p *plan) do(what op, words []uint64, ns, n int64) verdict {
 	case charge:
 		return p.force(words, ns, n, false)
 	case reserve:
-		if i, never := p.never(n); never {
-			return verdict{binding: i}
+		if _, never := p.never(n); never {
+			return p.deny(words, ns, n)
 		}
 		return p.force(words, ns, n, true)
 	default:
@@ -78,7 +78,7 @@ func (p *plan) take(words []uint64, ns, n int64) verdict {
 				v.shadow |= 1 << i
 				continue
 			}
-			return verdict{binding: p.refusing(words, ns, n)}
+			return p.deny(words, ns, n)
 		}
 		now := b.instant(ns)
 		next, ok := b.next(words[i], now, uint64(n)*b.cost)
@@ -94,7 +94,7 @@ func (p *plan) take(words []uint64, ns, n int64) verdict {
 			v.shadow |= 1 << i
 			after[i] = words[i]
 		default:
-			return verdict{binding: p.refusing(words, ns, n)}
+			return p.deny(words, ns, n)
 		}
 	}
 	if least < 0 {
@@ -104,6 +104,9 @@ func (p *plan) take(words []uint64, ns, n int64) verdict {
 	return v
 }
 
+// shadowed tells whether there is a shadow.
+func (p *plan) shadowed() bool { return p.strict != 1<<len(p.buckets)-1 }
+
 // left returns the tokens in the bucket of word full.
 func (b *bucket) left(full uint64, now instant) int64 {
 	if at := now.at + now.part; full > at {
@@ -112,13 +115,33 @@ func (b *bucket) left(full uint64, now instant) int64 {
 	return b.burst
 }
 
-// refusing returns which limit denies n tokens for the longest time.
-func (p *plan) refusing(words []uint64, ns, n int64) (binding int) {
-	if i, never := p.never(n); never {
-		return i
+// deny returns the verdict on n tokens that do not fit: which limit denies them for the longest time, and which shadows
+// would deny them, too.
+func (p *plan) deny(words []uint64, ns, n int64) verdict {
+	v := verdict{shadow: p.shadows(words, ns, n)}
+	var never bool
+	if v.binding, never = p.never(n); !never {
+		_, v.binding, _ = p.earliest(words, ns, n)
 	}
-	_, binding, _ = p.earliest(words, ns, n)
-	return binding
+	return v
+}
+
+// shadows returns a bit for each shadow that would deny n tokens.
+func (p *plan) shadows(words []uint64, ns, n int64) (denying uint32) {
+	for i := range p.buckets {
+		b := &p.buckets[i]
+		if !b.limit.Shadow {
+			continue
+		}
+		ok := n <= b.burst
+		if ok && b.size != 0 {
+			_, ok = b.next(words[i], b.instant(ns), uint64(n)*b.cost)
+		}
+		if !ok {
+			denying |= 1 << i
+		}
+	}
+	return denying
 }
 
 // never returns the limit into whose full bucket n tokens do not fit, if there is one that is not a shadow.
@@ -202,7 +225,7 @@ func (p *plan) earliest(words []uint64, ns, n int64) (longest time.Duration, bin
 		}
 		wait, ok := b.earliest(words[i], ns, n)
 		if !ok {
-			return 0, i, false
+			return b.until(maxWord, ns), i, false // the end of its time, which is too early
 		}
 		if wait > longest {
 			longest, binding = wait, i

@@ -76,7 +76,7 @@ func TestAShadowDecidesAndCountsAndDeniesNothing(t *testing.T) {
 		if !k.AllowN(3, 4) { // more than the shadow can ever hold
 			t.Error("a shadow denied what never fits")
 		}
-		if s := l.Stats(); s.Allowed != 7 || s.Denied != 2 || s.ShadowDenied != 4 {
+		if s := l.Stats(); s.Allowed != 7 || s.Denied != 2 || s.ShadowDenied != 6 {
 			t.Errorf("%+v", s)
 		}
 		time.Sleep(20 * time.Second) // a token of the trial: it took 3, not 7
@@ -90,7 +90,7 @@ func TestAShadowDecidesAndCountsAndDeniesNothing(t *testing.T) {
 		}
 		for _, want := range []string{
 			series("pair", "real", "allowed", 8), series("pair", "trial", "allowed", 0), // a shadow does not decide
-			series("pair", "real", "denied", 2), series("pair", "trial", "shadow_denied", 4),
+			series("pair", "real", "denied", 2), series("pair", "trial", "shadow_denied", 6),
 			series("alone", "trial", "allowed", 18), series("alone", "trial", "shadow_denied", 15), series("alone", "trial", "denied", 0),
 			series("keyed", "trial", "allowed", 19), series("keyed", "trial", "shadow_denied", 13),
 		} {
@@ -143,6 +143,61 @@ func TestARefusalNamesTheLimitThatDeniesTheLongest(t *testing.T) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	})
+}
+
+// What a shadow would have denied is a question of its own: it is counted whatever the take came to, for each shadow, and
+// by every way to take.
+func TestAShadowIsCountedForTakesThatAnotherLimitDeniesToo(t *testing.T) {
+	limits := []ratelimit.Limit{
+		ratelimit.PerHour(1).Named("tight").Shadowed(), ratelimit.PerHour(2).Named("real"), ratelimit.PerHour(3).Named("wide").Shadowed(),
+		ratelimit.None().Named("off").Shadowed(),
+	}
+	for name, take := range map[string]func(l *ratelimit.Limiter, n int64){
+		"Allow": func(l *ratelimit.Limiter, n int64) { l.AllowN(n) },
+		"Take": func(l *ratelimit.Limiter, n int64) {
+			if r, err := l.Take(n); err != nil || !r.Allowed && r.Limit.Name != "real" {
+				t.Errorf("%+v, %v", r, err)
+			}
+		},
+		"Wait": func(l *ratelimit.Limiter, n int64) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_ = l.WaitN(ctx, n)
+		},
+	} {
+		m := &meters{}
+		l := newWaiting(t, ratelimit.Options{MeterProvider: m}, limits...)
+		take(l, 2) // more than tight ever holds, and off
+		take(l, 1) // denied by real; tight and wide have 1 left
+		take(l, 2) // denied by real, tight and wide
+		take(l, 3) // never fits but into wide, which has 1 left
+		if s := l.Stats(); s.Allowed != 1 || s.Denied != 3 || s.ShadowDenied != 3+2+4 {
+			t.Errorf("%s: %+v", name, s)
+		}
+		got := m.collect(t)
+		for limit, want := range map[string]int64{"tight": 3, "real": 0, "wide": 2, "off": 4} {
+			series := "joist.ratelimit.requests{request}{joist.name=default,joist.ratelimit.limit=" + limit + ",joist.ratelimit.result=shadow_denied}"
+			if got[series] != want {
+				t.Errorf("%s: %s would have denied %d, want %d", name, limit, got[series], want)
+			}
+		}
+	}
+	k, err := ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{Limits: limits, MaxKeys: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"a", "b"} { // b by the overflow bucket, but for 3, which no bucket ever holds but a full one of wide
+		for _, n := range []int64{2, 1, 2, 3} {
+			k.AllowN(key, n)
+		}
+	}
+	if s := k.Stats(); s.Allowed != 2 || s.Denied != 6 || s.ShadowDenied != 9+8 || s.Overflowed != 3 {
+		t.Errorf("%+v", s)
+	}
+	l := newWaiting(t, ratelimit.Options{}, limits...)
+	if _, err := l.Reserve(3); err == nil || l.Stats().ShadowDenied != 2 {
+		t.Errorf("a reservation of more than ever fits: %v, %+v", err, l.Stats())
+	}
 }
 
 // A shadow is not owed what it would never have given.

@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"math/bits"
 	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -111,20 +112,18 @@ func (b *bucket) count(ok bool) {
 	}
 }
 
-// count counts one decision of all limits.
+// count counts one decision of all limits, and beside it what each shadow would have made of it.
 func (p *plan) count(v verdict) {
-	cell := p.buckets[v.binding].cell
-	if !v.ok {
-		cell.Add(denied, 1)
-		return
+	word := denied
+	if v.ok {
+		word = allowed
 	}
-	cell.Add(allowed, 1)
-	if v.shadow == 0 {
-		return
-	}
-	for i := range p.buckets {
-		if v.shadow>>i&1 != 0 {
-			p.buckets[i].cell.Add(shadowDenied, 1)
-		}
+	p.buckets[v.binding].cell.Add(word, 1)
+	p.countShadows(v.shadow)
+}
+
+func (p *plan) countShadows(denying uint32) {
+	for ; denying != 0; denying &= denying - 1 {
+		p.buckets[bits.TrailingZeros32(denying)].cell.Add(shadowDenied, 1)
 	}
 }

@@ -18,8 +18,9 @@ import (
 // before its time, so a call that leaves costs the others nothing. Takes that do not wait (Allow, Take) do not queue: with
 // them about, one who waits gets only what they leave.
 //
-// A wait that would be longer than MaxWait, or until the deadline of ctx, is not begun, or ends as soon as that shows. The
-// error of the latter is [context.DeadlineExceeded], too. When MaxWaiters calls wait, one more is refused at once.
+// A wait that would be longer than MaxWait, or until the deadline of ctx, is not begun, or ends as soon as that shows: for the first of
+// the queue at once, for those behind it when their time is over. The error of the latter is [context.DeadlineExceeded], too. When MaxWaiters calls wait, one more
+// is refused at once. The RetryAfter of a refusal is the time until the tokens of the call will be there, and those of all who wait now before.
 func (l *Limiter) Wait(ctx context.Context) error { return l.WaitN(ctx, 1) }
 
 // WaitN is [Limiter.Wait] for n tokens at once. n = 0 never waits. The error is [ErrNegative] when n is negative, and a
@@ -43,7 +44,7 @@ func (l *Limiter) WaitN(ctx context.Context, n int64) error {
 		return fits
 	})
 	if !joined {
-		return l.refuse(ctx, r, cause)
+		return l.refuse(ctx, n, r, cause)
 	}
 	defer l.queue.leave(w)
 	return l.stand(ctx, w, began)
@@ -80,14 +81,12 @@ func (l *Limiter) stand(ctx context.Context, w *waiter, began int64) error {
 			first = true
 		case <-timeout:
 			if !first && !w.called() {
-				r, _ := l.outlook(w.n, w.n)
-				return l.refuse(ctx, r, nil)
+				return l.giveUp(ctx, w, nil)
 			}
 			first = true
 		case <-ctx.Done():
 			if ctx.Err() == context.DeadlineExceeded { //nolint:errorlint // what a context returns
-				r, _ := l.outlook(w.n, w.n)
-				return l.refuse(ctx, r, context.DeadlineExceeded)
+				return l.giveUp(ctx, w, context.DeadlineExceeded)
 			}
 			return ctx.Err()
 		}
@@ -97,7 +96,7 @@ func (l *Limiter) stand(ctx context.Context, w *waiter, began int64) error {
 		}
 		r, cause, fits := l.prospect(ctx, w.n, w.n, began)
 		if !fits {
-			return l.refuse(ctx, r, cause)
+			return l.giveUp(ctx, w, cause)
 		}
 		timer.Reset(r.RetryAfter)
 		timeout = timer.C
@@ -133,9 +132,21 @@ func (l *Limiter) outlook(n, total int64) (r Result, fits bool) {
 	}
 }
 
-// refuse counts and returns the error of a wait that ends without tokens.
-func (l *Limiter) refuse(ctx context.Context, r Result, cause error) error {
+// giveUp is refuse for one that stands in the queue. All who wait now are ahead of it when it comes back.
+func (l *Limiter) giveUp(ctx context.Context, w *waiter, cause error) error {
+	r, _ := l.outlook(w.n, l.queue.demand())
+	return l.refuse(ctx, w.n, r, cause)
+}
+
+// refuse counts and returns the error of a wait for n tokens that ends without them.
+func (l *Limiter) refuse(ctx context.Context, n int64, r Result, cause error) error {
 	l.cells.of(r.Limit.Name).Add(denied, 1)
+	var room [MaxLimits]uint64
+	if s := l.state.Load(); s.plan.shadowed() {
+		if words, live := s.read(&room); live {
+			s.plan.countShadows(s.plan.shadows(words, l.clock.Now(), n))
+		}
+	}
 	return refuse(ctx, l.name, r, cause)
 }
 
@@ -194,6 +205,13 @@ func (q *queue) join(w *waiter, fits func(ahead int64) bool) bool {
 	w.prev = q.last
 	q.last.next, q.last = w, w
 	return true
+}
+
+// demand returns the tokens of all that wait.
+func (q *queue) demand() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.tokens
 }
 
 // leave takes w out, and calls the one behind it if that is the first now.

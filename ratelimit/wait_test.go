@@ -155,6 +155,66 @@ func TestAWaitThatCannotEndBeforeTheDeadlineIsNotBegun(t *testing.T) {
 	})
 }
 
+// Who leaves the queue without tokens is told when they will be there, beside those of all who wait: whoever it was behind,
+// and whoever it will be behind when it comes back.
+func TestARefusedWaiterIsToldATimeAtWhichItsTokensWillBeThere(t *testing.T) {
+	for name, tt := range map[string]struct {
+		maxWait     time.Duration
+		charge      int64 // beyond what was expected when they joined
+		first, last time.Duration
+		left, back  time.Duration // when the one between them ends, and for when it is told to come back
+	}{
+		"MaxWait":                {4500 * time.Millisecond, 2, 3 * time.Second, 4 * time.Second, 3 * time.Second, 6 * time.Second},
+		"deadline":               {0, 2, 3 * time.Second, 4 * time.Second, 3 * time.Second, 6 * time.Second},
+		"deadline, in the queue": {0, 5, 6 * time.Second, 7 * time.Second, 4500 * time.Millisecond, 9 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newWaiting(t, ratelimit.Options{MaxWait: tt.maxWait}, ratelimit.Every(time.Second).WithBurst(2))
+				l.AllowN(2)
+				start := time.Now()
+				var all sync.WaitGroup
+				served := func(n int64, at time.Duration) {
+					all.Go(func() {
+						if err := l.WaitN(t.Context(), n); err != nil || time.Since(start) != at {
+							t.Errorf("after %v: %v, want %v", time.Since(start), err, at)
+						}
+					})
+					synctest.Wait()
+				}
+				served(1, tt.first)
+				all.Go(func() { // for 3 s, as it seems
+					ctx := t.Context()
+					if tt.maxWait == 0 {
+						late, cancel := context.WithTimeout(ctx, 4500*time.Millisecond)
+						defer cancel()
+						ctx = late
+					}
+					err := l.WaitN(ctx, 2)
+					after, _ := refusal.RetryAfter(err)
+					if !errors.Is(err, ratelimit.ErrLimited) || errors.Is(err, context.DeadlineExceeded) != (tt.maxWait == 0) {
+						t.Errorf("after %v: %v", time.Since(start), err)
+					}
+					if left := time.Since(start); left != tt.left || left+after != tt.back {
+						t.Errorf("told at %v to come back at %v, want at %v at %v", left, left+after, tt.left, tt.back)
+					}
+					time.Sleep(after)
+					if !l.AllowN(2) {
+						t.Error("its tokens were not there")
+					}
+				})
+				synctest.Wait()
+				served(1, tt.last)
+				time.Sleep(time.Second / 2)
+				if err := l.Charge(tt.charge); err != nil {
+					t.Error(err)
+				}
+				all.Wait()
+			})
+		})
+	}
+}
+
 func TestAWaitEndsWhenOthersTakeWhatItWouldNeedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newWaiting(t, ratelimit.Options{}, ratelimit.Every(time.Second).WithBurst(2))
