@@ -23,6 +23,7 @@ func TestPoliciesOfCommonLimits(t *testing.T) {
 		`"default";q=10;w=1`:                       ratelimit.Every(100 * time.Millisecond),
 		`"default";q=1000000000;w=1`:               ratelimit.PerSecond(1e9),
 		`"default";q=999999999999999;w=2305843010`: {Tokens: 1 << 61, Per: 1 << 61, Burst: 1 << 61}, // more than the field holds
+		`"default";q=1;w=2`:                        {Tokens: 3, Per: 3e9 + 1, Burst: 1},             // a third of a nanosecond above one second
 		`"a\"\\ b";q=1;w=1`:                        ratelimit.PerSecond(1).Named(`a"\ b`),
 		``:                                         ratelimit.Unlimited(),
 		`"default";q=0`:                            ratelimit.None(),
@@ -64,6 +65,44 @@ func TestTheQuotaIsWhatComesInWhileTheBucketFills(t *testing.T) {
 			t.Fatalf("%v: q=%d;w=%d, want q=%v;w=%v", l, q, w, quota, window)
 		}
 	})
+}
+
+func TestFewPoliciesAreKeptAndThoseOutOfUseMakeRoom(t *testing.T) {
+	ps := newPolicies(nil)
+	limit := func(n int64) ratelimit.Limit {
+		return ratelimit.Limit{Name: "x", Tokens: n, Per: time.Second, Burst: n}
+	}
+	for n := range int64(maxKnown) {
+		ps.of(limit(n + 1))
+	}
+	first := ps.of(limit(1))
+	if ps.of(limit(1)) != first {
+		t.Error("a limit is not known the second time")
+	}
+	for n := range int64(forgetAfter - maxKnown - 1) {
+		if ps.of(limit(1000 + n)); len(*ps.known.Load()) != maxKnown {
+			t.Fatalf("%d policies are kept", len(*ps.known.Load()))
+		}
+	}
+	latest := ps.of(limit(1e6))
+	if ps.of(limit(1e6)) != latest || ps.of(limit(1)) == first {
+		t.Error("a limit that came late is not kept, or one out of use is")
+	}
+}
+
+// Two requests may add a policy to the same list: the one whose list is lost must not change the other's.
+func TestAListOfPoliciesIsNeverWritten(t *testing.T) {
+	ps := newPolicies(nil)
+	for n := range int64(maxKnown - 1) {
+		before := ps.known.Load()
+		one := ps.of(ratelimit.Limit{Name: "one", Tokens: 1, Per: 1, Burst: n + 1})
+		seen := *ps.known.Load()
+		ps.known.Store(before)
+		ps.of(ratelimit.Limit{Name: "other", Tokens: 1, Per: 1, Burst: n + 1})
+		if seen[len(seen)-1] != one {
+			t.Fatalf("the list of %d policies has changed", len(seen))
+		}
+	}
 }
 
 // What a foreign taker may answer must not break the fields either.

@@ -203,6 +203,18 @@ func TestAClientWithASlash64HasOneBucket(t *testing.T) {
 	}
 }
 
+func TestAPrefixOfAllMappedAddressesIsOneOfAllIPv4(t *testing.T) {
+	for prefix, want := range map[string]string{
+		"::ffff:0:0/96": "2001:db8::/64", "0.0.0.0/0": "2001:db8::/64", "::ffff:10.0.0.1/128": "203.0.113.7", "::ffff:10.0.0.2/128": "10.0.0.1",
+		"::ffff:0:0/95": "10.0.0.1", "::/0": "10.0.0.1",
+	} {
+		r := &http.Request{RemoteAddr: "10.0.0.1:1", Header: http.Header{"X-Forwarded-For": {"2001:db8::1, 203.0.113.7"}}}
+		if got := ratelimithttp.ClientIP(netip.MustParsePrefix(prefix))(r); got != want {
+			t.Errorf("%s: %s, want %s", prefix, got, want)
+		}
+	}
+}
+
 func TestClientIPPanicsOnAPrefixThatIsNotValid(t *testing.T) {
 	defer func() {
 		if recover() == nil {

@@ -189,11 +189,15 @@ func TestRetryAfterOfAFailureIsNotBeforeATThatWasTold(t *testing.T) {
 func TestADegradedAnswerNeverTellsMoreThanTheBucketHolds(t *testing.T) {
 	h := ratelimithttp.Middleware(answers(
 		ratelimit.Result{Allowed: true, Remaining: math.MaxInt64, Limit: burst, Degraded: true},
+		ratelimit.Result{Allowed: true, Remaining: 21, Limit: ratelimit.PerSecond(100).WithBurst(20).Named("small"), Degraded: true},
 		ratelimit.Result{Remaining: 3, RetryAfter: 2e9, ResetAfter: 58e9, Limit: burst, Degraded: true},
 	), ratelimithttp.Options{Key: literal("k"), LegacyFields: true})(hello)
 	w := serve(h, "192.0.2.1:1")
 	if got := w.Header(); got.Get("Ratelimit") != `"burst";r=100` || got.Get("X-Ratelimit-Remaining") != "100" {
 		t.Errorf("%v", got)
+	}
+	if got := serve(h, "192.0.2.1:1").Header().Get("Ratelimit"); got != `"small";r=20` {
+		t.Errorf("%s", got)
 	}
 	w = serve(h, "192.0.2.1:1")
 	if w.Code != http.StatusTooManyRequests || w.Header().Get("Ratelimit") != `"burst";r=3;t=2` || w.Header().Get("Retry-After") != "2" {

@@ -154,6 +154,7 @@ func TestLegacyFieldsAreThereWhenAskedFor(t *testing.T) {
 		"one limit":             {legacy(ratelimit.PerHour(2), hello), []string{"[2] [1] [1800]", "[2] [0] [3600]", "[2] [0] [3600]"}},
 		"the outer one is less": {legacy(ratelimit.PerHour(2), legacy(ratelimit.PerHour(9), hello)), []string{"[2] [1] [1800]"}},
 		"the inner one is less": {legacy(ratelimit.PerHour(9), legacy(ratelimit.PerHour(2), hello)), []string{"[2] [1] [1800]"}},
+		"both are the same":     {legacy(ratelimit.PerHour(2), legacy(ratelimit.PerHour(4).WithBurst(2), hello)), []string{"[2] [1] [1800]"}},
 		"no number":             {legacy(ratelimit.Unlimited(), hello), []string{"[] [] []"}},
 		"nothing":               {legacy(ratelimit.None(), hello), []string{"[0] [0] [0]"}},
 		"not asked for":         {limit(t, ratelimit.PerHour(2), hello), []string{"[] [] []"}},
