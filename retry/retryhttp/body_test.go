@@ -155,6 +155,24 @@ func TestAnAnswerThatComesTooLateIsATimeoutAndItsBodyIsClosed(t *testing.T) {
 	})
 }
 
+func TestAnAnswerThatComesTooLateForACallerWhoHasLeftIsNoTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := newTransport(t, retryhttp.Options{
+			Options: retry.Options{AttemptTimeout: time.Second},
+			Base: base(func(*http.Request) (*http.Response, error) { // deaf to its context
+				time.Sleep(2 * time.Second)
+				return answer(200, http.NoBody, ""), nil
+			}),
+		})
+		ctx, leave := context.WithCancel(t.Context())
+		time.AfterFunc(500*time.Millisecond, leave)
+		_, err := transport.RoundTrip(get(t, ctx)) //nolint:bodyclose // there is none
+		if !errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want the caller's own end alone", err)
+		}
+	})
+}
+
 func TestAnAnswerWithoutABodyHoldsNothing(t *testing.T) {
 	var attempt context.Context
 	transport := newTransport(t, retryhttp.Options{

@@ -108,6 +108,19 @@ func TestEachAttemptHasAClientSpanWithoutTheURL(t *testing.T) {
 	}
 }
 
+func TestAnAttemptsSpanHasTheDefaultNameOfItsMetrics(t *testing.T) {
+	recorded := &spans{}
+	transport := newTransport(t, retryhttp.Options{
+		Options: retry.Options{TracerProvider: recorded},
+		Base:    base(func(*http.Request) (*http.Response, error) { return answer(200, http.NoBody, ""), nil }),
+	})
+	resp, err := transport.RoundTrip(get(t, t.Context()))
+	read(t, resp, err)
+	if got := recorded.all[0].text(); !strings.Contains(got, "joist.name=default") || transport.Stats().Name != "default" {
+		t.Errorf("the span has %s, and Stats the name %q", got, transport.Stats().Name)
+	}
+}
+
 func TestAnUnknownMethodIsNoAttributeOfItsOwn(t *testing.T) {
 	recorded := &spans{}
 	transport := newTransport(t, retryhttp.Options{
