@@ -15,7 +15,8 @@ var (
 	// ErrExhausted is in the error that is returned when the last of MaxAttempts has failed.
 	ErrExhausted = errors.New("joist/retry: attempts exhausted")
 
-	// ErrBudget is in the error that is returned when another attempt was due and the Budget had nothing left.
+	// ErrBudget is in the error that is returned when another attempt was due and the Budget had nothing left. It comes at
+	// once, with no wait: whoever calls in a loop must pause by himself, for the budget never refuses a first attempt.
 	ErrBudget = errors.New("joist/retry: retry budget spent")
 )
 
