@@ -29,7 +29,7 @@ func goBlocks(page string) []string {
 
 // guidePackages are what the code of a guide may use without an import.
 var guidePackages = map[string]string{
-	"bytes": "bytes", "context": "context", "errors": "errors", "iter": "iter", "log": "log", "http": "net/http", "netip": "net/netip", "time": "time",
+	"bytes": "bytes", "context": "context", "errors": "errors", "iter": "iter", "log": "log", "http": "net/http", "netip": "net/netip", "strings": "strings", "time": "time",
 	"balance":       modulePath + "/pool/balance",
 	"batch":         modulePath + "/pool/batch",
 	"breaker":       modulePath + "/breaker",

@@ -1,6 +1,7 @@
 package ratelimithttp_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -47,6 +48,24 @@ func ExampleParseLimits() {
 	}
 	// Output:
 	// burst: nothing left for 7s
+}
+
+func ExampleParsePolicies() {
+	answer := http.Header{}
+	answer.Add("RateLimit-Policy", `"burst";q=100;w=60, "daily";q=1000;w=86400`)
+	policies, err := ratelimithttp.ParsePolicies(answer)
+	if err != nil {
+		return // to be ignored
+	}
+	for _, p := range policies {
+		fmt.Printf("%s: %d %s in %v\n", p.Name, p.Quota, p.Unit, p.Window)
+	}
+	_, err = ratelimithttp.ParsePolicies(http.Header{"Ratelimit-Policy": {"100;w=60"}})
+	fmt.Println(errors.Is(err, ratelimithttp.ErrMalformed))
+	// Output:
+	// burst: 100 requests in 1m0s
+	// daily: 1000 requests in 24h0m0s
+	// true
 }
 
 func ExampleServiceLimit() {

@@ -69,3 +69,21 @@ func ExampleKeys() {
 	// Output:
 	// 4:acme3:ann
 }
+
+func ExampleHeader() {
+	key := ratelimithttp.Header("X-User") // which a proxy that has checked the user sets
+	fmt.Printf("%q\n", key(&http.Request{Header: http.Header{"X-User": {"ann"}}}))
+	fmt.Printf("%q\n", key(&http.Request{Header: http.Header{}}))
+	// Output:
+	// "ann"
+	// ""
+}
+
+func ExampleCookie() {
+	key := ratelimithttp.Cookie("session")
+	fmt.Printf("%q\n", key(&http.Request{Header: http.Header{"Cookie": {"theme=dark; session=abc"}}}))
+	fmt.Printf("%q\n", key(&http.Request{Header: http.Header{}}))
+	// Output:
+	// "abc"
+	// ""
+}

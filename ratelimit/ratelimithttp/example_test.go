@@ -32,6 +32,26 @@ func ExampleMiddleware() {
 	// 429 "default";r=0;t=1800 "1800"
 }
 
+// What a client sees that is refused.
+func ExampleMiddleware_refusal() {
+	perClient, err := ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{Limits: []ratelimit.Limit{ratelimit.None().Named("closed")}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	limit := ratelimithttp.Middleware(ratelimit.TakerOf(perClient), ratelimithttp.Options{Key: ratelimithttp.ClientIP()})
+
+	w := httptest.NewRecorder()
+	limit(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	fmt.Println(w.Code, w.Header().Get("Content-Type"))
+	fmt.Println(w.Header().Get("RateLimit-Policy"), w.Header().Get("RateLimit"))
+	fmt.Println(w.Body)
+	// Output:
+	// 429 application/problem+json
+	// "closed";q=0 "closed";r=0
+	// {"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Request cannot be satisfied as assigned quota has been exceeded","status":429,"violated-policies":["closed"]}
+}
+
 func ExampleOptions() {
 	perKey, err := ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{
 		Limits: []ratelimit.Limit{ratelimit.PerHour(1).Named("per-key")},
