@@ -184,8 +184,8 @@ func (k *Keyed[K]) adjust(key K, what op, n int64) error {
 
 // SetLimits gives key other limits than LimitsFor or Limits say, for as long as it has a bucket: one that is full may be
 // dropped, and a key that comes back is asked for again, so LimitsFor should answer the same. Each bucket is as full then, by share,
-// as that of the limit of the same name was, or else as the emptiest was. The error lists everything that is wrong with
-// limits, or is [ErrFull]; nothing changes then.
+// as that of the limit of the same name was, or else as the emptiest was; after Unlimited it is full, and after None empty. The
+// error lists everything that is wrong with limits, or is [ErrFull]; nothing changes then.
 func (k *Keyed[K]) SetLimits(key K, limits []Limit) error {
 	next, err := k.plans.of(limits, k.cells)
 	if err != nil {
@@ -214,8 +214,9 @@ func (k *Keyed[K]) SetLimits(key K, limits []Limit) error {
 	case !s.claim(k, now):
 		return ErrFull
 	default:
-		a := &account{next, make([]uint64, len(next.buckets))}
-		s.insert(k, place[K]{hash, now, key}, a, now)
+		ns = max(ns, int64(k.bucket.reached(s.dropped))) // see shard
+		a := &account{next, next.full(ns)}
+		s.insert(k, place[K]{hash, max(now, k.fullAt(a)), key}, a, now)
 	}
 	return nil
 }

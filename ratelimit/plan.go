@@ -280,10 +280,21 @@ func (p *plan) idleAt(words []uint64) (ns uint64) {
 	return ns
 }
 
+// full returns the words of buckets that are full at ns, and are not for who has an older reading of the clock.
+func (p *plan) full(ns int64) []uint64 {
+	words := make([]uint64, len(p.buckets))
+	for i := range p.buckets {
+		if b := &p.buckets[i]; b.size != 0 {
+			words[i] = b.instant(ns).at
+		}
+	}
+	return words
+}
+
 // inherit returns the words of p at ns that are as full as those of old were, by share. A limit takes after the one of
 // its name, and without one after the emptiest, so that no bucket is freed by a change.
 func (p *plan) inherit(old *plan, words []uint64, ns int64) []uint64 {
-	after := make([]uint64, len(p.buckets))
+	after := p.full(ns)
 	for i := range p.buckets {
 		b := &p.buckets[i]
 		if b.size == 0 {
@@ -304,18 +315,22 @@ func (p *plan) inherit(old *plan, words []uint64, ns int64) []uint64 {
 				break
 			}
 		}
-		after[i], _ = b.forced(0, b.instant(ns), min(missing, maxWord-b.instant(ns).at-1))
-		if missing == 0 {
-			after[i] = 0
+		if missing > 0 {
+			now := b.instant(ns)
+			after[i], _ = b.forced(0, now, min(missing, maxWord-now.at))
 		}
 	}
 	return after
 }
 
-// missing returns what bucket b lacks if it lacks the share of its size that o, of word full, lacks. It is rounded up.
+// missing returns what bucket of lacks if it lacks the share of its size that b, of word full, lacks. It is rounded up. Without a
+// limit nothing is missing, and all when nothing is let pass.
 func (b *bucket) missing(full uint64, ns int64, of *bucket) uint64 {
 	now := b.instant(ns)
-	if b.size == 0 || full <= now.at {
+	switch {
+	case b.size == 0 && b.burst == 0:
+		return of.size
+	case b.size == 0 || full <= now.at:
 		return 0
 	}
 	hi, lo := bits.Mul64(full-now.at, of.size)

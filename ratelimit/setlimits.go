@@ -4,6 +4,7 @@ import "github.com/joist-go/joist/internal/options"
 
 // SetLimits puts other limits in the place of those that l has. Each bucket is as full then, by share, as that of the
 // limit of the same name was, or else as the emptiest was: a change frees nobody, and a bucket that was in debt still is.
+// After Unlimited a bucket is full, and after None empty.
 // No take is lost or made twice meanwhile, and whoever waits is timed anew. The error lists everything that is wrong with
 // limits, as that of New does; nothing changes then.
 func (l *Limiter) SetLimits(limits []Limit) error {

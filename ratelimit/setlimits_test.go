@@ -43,6 +43,12 @@ func TestNewLimitsInheritTheShareToWhichTheOldOnesWereFull(t *testing.T) {
 		remaining(1<<63-1, "default")
 		set(ratelimit.PerSecond(10))
 		remaining(10, "default")
+		set(ratelimit.None()) // to have been shut for a moment frees nobody
+		remaining(0, "default")
+		set(ratelimit.PerSecond(10))
+		remaining(0, "default")
+		time.Sleep(200 * time.Millisecond)
+		remaining(2, "default")
 	})
 }
 

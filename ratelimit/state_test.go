@@ -1,6 +1,9 @@
 package ratelimit
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func testPlan(limits ...Limit) *plan { return newPlan(limits, newCells(new(int), nil, "test")) }
 
@@ -66,6 +69,47 @@ func TestAccountsMoveWithTheirKeys(t *testing.T) {
 	for i, a := range s.accounts {
 		if a != nil {
 			t.Errorf("the free place %d holds the account of %d", i, a.words[0])
+		}
+	}
+}
+
+// A goroutine reads the clock, and others come before its take: the limits are set, buckets are dropped. It must not find
+// more than there was at its reading.
+func TestAnOldReadingFindsNoMoreAfterLimitsWereSet(t *testing.T) {
+	const old, now = 1000, 1500 // nanoseconds
+	one, two := []Limit{Every(100).WithBurst(5)}, []Limit{Every(100).WithBurst(5), Every(7).WithBurst(100).Named("b")}
+	for name, limits := range map[string][2][]Limit{
+		"one": {one, one}, "two": {two, two}, "one, then two": {one, two}, "two, then one": {two, one},
+		"odd": {one, {{Tokens: 1_000_003, Per: 100_000_000, Burst: 5}}},
+	} {
+		before, after := testPlan(limits[0]...), testPlan(limits[1]...)
+		s := newState(before, nil)
+		if v, _ := s.do(take, old, 5, nil); !v.ok {
+			t.Fatal("a full bucket denied")
+		}
+		s = newState(after, after.inherit(before, s.seal(), now)) // it is full now
+		if v, _ := s.do(take, old, 1, nil); v.ok {
+			t.Errorf("%s: 6 of 5 were taken by readings of %d", name, old)
+		}
+		if r := after.peek(wordsOf(s), now); r.Remaining != 5 {
+			t.Errorf("%s: %d remain of 5 when they were set", name, r.Remaining)
+		}
+	}
+}
+
+func TestAnOldReadingFindsNoMoreAfterLimitsWereSetForAKeyThatWasDropped(t *testing.T) {
+	k := newTestKeyed(t, Every(time.Hour).WithBurst(5), 1)
+	s, _ := k.shardOf(1)
+	s.dropped = uint64(5 * time.Hour) // which is when key 1 was dropped, whose bucket was empty at the start
+	if err := k.SetLimits(1, []Limit{Every(time.Hour).WithBurst(5), Every(time.Minute).WithBurst(5).Named("b")}); err != nil {
+		t.Fatal(err)
+	}
+	if k.Allow(1) {
+		t.Error("a take with an old reading found a full bucket")
+	}
+	for ns, want := range map[time.Duration]bool{5*time.Hour - 1: false, 5 * time.Hour: true} {
+		if r, err := k.act(1, int64(ns), take, 5); err != nil || r.Allowed != want {
+			t.Errorf("5 at %v: %+v, %v, want %v", ns, r, err, want)
 		}
 	}
 }
