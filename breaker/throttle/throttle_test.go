@@ -239,3 +239,14 @@ func TestNewReportsAllFaultsAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestStatsForgetWhatHasLeftTheWindowThoughNobodyCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := after(throttle.Options{Window: 10 * time.Second}, 1, 9)
+		wantProbability(t, th, 8.0/11)
+		time.Sleep(10 * time.Second)
+		if s := th.Stats(); s.Requests != 0 || s.Accepts != 0 || s.Probability != 0 || s.Rejected != 9 {
+			t.Errorf("a window later: %+v", s)
+		}
+	})
+}
