@@ -118,3 +118,70 @@ func TestBucketsOfAllMagnitudesAreExactBesideRationalNumbers(t *testing.T) {
 	}
 	t.Logf("%d takes; %d limits were refused", taken, refused)
 }
+
+// Each of nineteen magnitudes of rates with each of sixteen of bursts: a bucket is emptied, stands idle for ten years, is
+// emptied again, and the clock steps back an hour. It is exact beside rational numbers at every step, or New has said why it
+// cannot be.
+func TestEveryMagnitudeIsExactAfterTenYearsOfIdlenessAndAnHourBack(t *testing.T) {
+	const year, hour = int64(365 * 24 * time.Hour), int64(time.Hour)
+	r := rand.New(rand.NewPCG(3, 5))
+	var accepted, refused, full, taken int
+	for taken < magnitudeCases/5 {
+		accepted, refused = 0, 0
+		for rate := -9; rate <= 9; rate++ {
+			for burst := range 16 {
+				l := Limit{Tokens: pow10(rate), Per: time.Second, Burst: pow10(burst)}
+				if rate < 0 {
+					l = Limit{Tokens: 1, Per: time.Second * time.Duration(pow10(-rate)), Burst: pow10(burst)}
+				}
+				fills := new(big.Rat).Mul(big.NewRat(int64(l.Per), l.Tokens), new(big.Rat).SetInt64(l.Burst))
+				if fits := fills.Cmp(new(big.Rat).SetInt64(maxFill)) <= 0; fits != valid(l) {
+					t.Fatalf("%v: valid is %v, and the bucket fills in %s ns", l, valid(l), fills.FloatString(0))
+				} else if !fits {
+					refused++
+					continue
+				}
+				accepted++
+				p := newPair(l)
+				take := func(ns, n int64) Result {
+					taken++
+					return p.take(t, ns, n)
+				}
+				ns := r.Int64N(5 * year)
+				if !take(ns, l.Burst).Allowed || take(ns, 1).Allowed {
+					t.Fatalf("%v: did not hold its burst", l)
+				}
+				if ns += 10 * year; ns+year > int64(p.b.horizon) {
+					t.Fatalf("%v: time stands still at %d", l, p.b.horizon)
+				}
+				idle := take(ns, 1+r.Int64N(l.Burst))
+				if fills.Cmp(new(big.Rat).SetInt64(10*year)) <= 0 {
+					if full++; !idle.Allowed {
+						t.Fatalf("%v: not full after ten years, and fills in %s ns", l, fills.FloatString(0))
+					}
+				}
+				if rest := idle.Remaining; rest > 0 && !take(ns+1, rest).Allowed {
+					t.Fatalf("%v: %d should remain", l, rest)
+				}
+				for _, back := range []int64{0, 1, hour, hour - 1} {
+					take(ns-back, 1+r.Int64N(min(3, l.Burst)))
+				}
+				last := take(ns, l.Burst)
+				take(min(ns+int64(last.RetryAfter), int64(p.b.horizon)), l.Burst)
+			}
+		}
+	}
+	t.Logf("%d takes from buckets of %d rates and bursts, each idle for ten years, %d times full after them; %d are refused, as they fill in more than 73 years",
+		taken, accepted, full, refused)
+	if accepted+refused != 19*16 || full == 0 {
+		t.Errorf("%d limits were tried, %d refused", accepted, refused)
+	}
+}
+
+func pow10(n int) int64 {
+	p := int64(1)
+	for range n {
+		p *= 10
+	}
+	return p
+}
