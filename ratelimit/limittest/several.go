@@ -125,7 +125,7 @@ func asTheModel(s *suite) {
 		s.make(limits...)
 		var last ratelimit.Result
 		token := limits[0].Per / time.Duration(limits[0].Tokens)
-		for range s.rounds(500) {
+		for range s.rounds(200) {
 			switch random.IntN(4) {
 			case 0:
 				s.pass(last.RetryAfter)

@@ -96,8 +96,8 @@ func ended(s *suite) {
 func denials(s *suite) {
 	s.make(ratelimit.Every(time.Second), ratelimit.PerMinute(90).Named("minute"))
 	s.take(1)
-	for range s.rounds(1999) {
-		s.sleep(time.Millisecond / 2)
+	for range s.rounds(199) {
+		s.sleep(5 * time.Millisecond)
 		s.take(1)
 	}
 	s.denied(1)
@@ -109,11 +109,11 @@ func drift(s *suite) {
 	for _, limit := range []ratelimit.Limit{
 		ratelimit.PerSecond(17),
 		{Tokens: 7919, Per: time.Minute, Burst: 3},
-		{Tokens: 333_333, Per: time.Second, Burst: 100},
+		{Tokens: 300_007, Per: time.Second, Burst: 100},
 	} {
 		s.make(limit)
 		s.model.rounding.SetInt64(1)
-		for range s.rounds(2000) {
+		for range s.rounds(500) {
 			if r := s.take(1); !r.Allowed {
 				s.pass(r.RetryAfter)
 			}
