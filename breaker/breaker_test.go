@@ -2,6 +2,7 @@ package breaker_test
 
 import (
 	"context"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -206,5 +207,25 @@ func TestABreakerMadeInTheFutureOfItsUserStillWorks(t *testing.T) {
 		wantState(t, b, breaker.Open)
 		time.Sleep(time.Hour)
 		wantState(t, b, breaker.HalfOpen)
+	})
+}
+
+func TestTimesWithoutEndDoNotEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const year = 365 * 24 * time.Hour
+		b := must(breaker.New(breaker.Options{MinCalls: 1, OpenFor: math.MaxInt64}))
+		wantErr(t, fail(b), errDown)
+		time.Sleep(100 * year)
+		wantState(t, b, breaker.Open)
+		wantErr(t, succeed(b), breaker.ErrOpen)
+
+		b = must(breaker.New(breaker.Options{MinCalls: 1, OpenFor: 1, MaxOpenFor: 1, Probes: 1, ProbeTimeout: math.MaxInt64}))
+		wantErr(t, fail(b), errDown)
+		time.Sleep(1)
+		probe := must(b.Allow(t.Context()))
+		time.Sleep(100 * year)
+		wantErr(t, succeed(b), breaker.ErrOpen)
+		probe.Done(nil)
+		wantState(t, b, breaker.Closed)
 	})
 }

@@ -6,10 +6,12 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/joist-go/joist/breaker"
 )
@@ -80,6 +82,18 @@ func TestABreakerThatWasAskedForLatelyIsDroppedAfterOthers(t *testing.T) {
 	k.For("f") // drops d, the next that was not asked for since
 	if k.For("b") != b || k.For("c") != c {
 		t.Error("one that was asked for was dropped")
+	}
+}
+
+func TestANewBreakerIsNotDroppedBeforeItsFirstCall(t *testing.T) {
+	k := newKeyed(t, breaker.KeyedOptions[string]{MaxKeys: 2})
+	k.For("a")
+	k.For("b")
+	c := k.For("c") // in the place of a
+	k.For("b")
+	k.For("d")
+	if k.For("c") != c {
+		t.Error("a breaker that was just made was dropped for another")
 	}
 }
 
@@ -159,6 +173,19 @@ func TestListenersOfAKeyedLearnTheKey(t *testing.T) {
 	wantErr(t, fail(k.For("a")), errDown)
 	if !slices.Equal(told, []string{"open", "a open"}) {
 		t.Fatalf("told %q", told)
+	}
+}
+
+func TestAKeyOfAStringKeepsNoLargerOneAlive(t *testing.T) {
+	var told string
+	k := newKeyed(t, breaker.KeyedOptions[string]{
+		Options:          breaker.Options{MinCalls: 1},
+		OnKeyStateChange: func(key string, _ breaker.Transition) { told = key },
+	})
+	key := strings.Repeat("x", 100)[:1] // of a request's header, say
+	wantErr(t, fail(k.For(key)), errDown)
+	if told != key || unsafe.StringData(told) == unsafe.StringData(key) { //nolint:gosec // only compared
+		t.Error("the key is a part of the string that it came from")
 	}
 }
 
