@@ -43,6 +43,7 @@ func (k *Keyed[K]) act(key K, ns int64, what op, n int64) (Result, error) {
 		if plan, err = k.planFor(key); err != nil { // outside of the lock: it may call back
 			return Result{}, err
 		}
+		ns = max(ns, k.clock.Now()) // that may have taken its time
 		s.mu.Lock()
 		i, there = s.find(hash, key)
 	}
@@ -163,8 +164,8 @@ func (k *Keyed[K]) spill(ns int64, what op, n int64) (r Result, err error) {
 }
 
 // Charge takes n tokens of key whether they are there or not: for what a call turns out to have cost. The bucket may be in
-// debt then. It is not counted as a take. The errors are [ErrNegative], [ErrHorizon], with which nothing is taken, and what
-// is wrong with the answer of LimitsFor.
+// debt then. When there is no place for key, they are those of the overflow bucket. It is not counted as a take. The errors
+// are [ErrNegative], [ErrHorizon], with which nothing is taken, and what is wrong with the answer of LimitsFor.
 func (k *Keyed[K]) Charge(key K, n int64) error { return k.adjust(key, charge, n) }
 
 // Refund gives n tokens of key back that were taken and not used, to none of its buckets more than it can hold. Tokens that

@@ -265,7 +265,11 @@ func (b *bucket) filled(missing uint64) uint64 { return b.size - min(missing, b.
 
 // until returns how long it takes from ns until that many units have passed.
 func (b *bucket) until(units uint64, ns int64) time.Duration {
-	return time.Duration(b.reached(units) - min(b.reached(units), b.clamp(ns)))
+	at, now := b.reached(units), b.clamp(ns)
+	if at <= now {
+		return 0
+	}
+	return time.Duration(min(at-now, math.MaxInt64)) // more only when the clock stepped back by centuries
 }
 
 func gcd(a, b uint64) uint64 {

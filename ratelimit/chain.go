@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // Refunder is a [Taker] whose tokens can be given back: those of this package are.
@@ -15,7 +16,9 @@ type Refunder interface {
 }
 
 // Chain returns a Taker that takes from all takers, in their order: a hierarchy such as all of a service, a tenant, a
-// user. When one denies or fails, what the earlier ones gave is given back to them, and the later ones are not asked.
+// user. When one denies, fails or panics, what the earlier ones gave is given back to them, the last of them first, even when
+// the caller has left, and the later ones are not asked. One that fails is not given back to: it is not known whether it took.
+// An error of giving back is joined to the answer.
 // So no bucket ever gives more than its limits, but for a moment one may hold less than it would: a chain is not
 // atomic, as several limits of one block are. [TakerOf], [Limiter.Taker] and [Rekeyed] tell which bucket a key means to each.
 //
@@ -48,26 +51,32 @@ type chain struct {
 }
 
 // Take implements [Taker].
-func (c chain) Take(ctx context.Context, key string, n int64) (Result, error) {
-	var binding Result
-	for i := range len(c.earlier) + 1 {
+func (c chain) Take(ctx context.Context, key string, n int64) (binding Result, err error) {
+	took, whole := 0, false
+	defer func() {
+		if whole {
+			return
+		}
+		if undo := c.undo(ctx, took, key, n); undo != nil {
+			err = errors.Join(err, undo)
+		}
+	}()
+	for ; took <= len(c.earlier); took++ {
 		t := c.last
-		if i < len(c.earlier) {
-			t = c.earlier[i]
+		if took < len(c.earlier) {
+			t = c.earlier[took]
 		}
 		r, err := t.Take(ctx, key, n)
 		if err != nil || !r.Allowed {
-			if undo := c.undo(ctx, i, key, n); undo != nil {
-				err = errors.Join(err, undo)
-			}
 			return r, err
 		}
 		degraded := binding.Degraded || r.Degraded
-		if i == 0 || nearer(r, binding) {
+		if took == 0 || nearer(r, binding) {
 			binding = r
 		}
 		binding.Degraded = degraded
 	}
+	whole = true
 	return binding, nil
 }
 
@@ -79,14 +88,14 @@ func nearer(r, binding Result) bool {
 	return r.Remaining < binding.Remaining
 }
 
-// undo gives back what the first takers gave. It does so even when the caller has left.
+// undo gives back what the first takers gave, from the last to the first.
 func (c chain) undo(ctx context.Context, first int, key string, n int64) error {
 	if n == 0 {
 		return nil
 	}
 	ctx = context.WithoutCancel(ctx)
 	var errs []error
-	for _, t := range c.earlier[:first] {
+	for _, t := range slices.Backward(c.earlier[:first]) {
 		errs = append(errs, t.Refund(ctx, key, n))
 	}
 	return errors.Join(errs...)

@@ -3,6 +3,7 @@ package ratelimit_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,6 +79,56 @@ func TestAChainGivesBackWhenALaterOneFailsOrTheCallerHasLeft(t *testing.T) {
 	}
 	if !first.Allow() {
 		t.Error("the token was not given back")
+	}
+}
+
+// noted is a taker that notes what it is asked for.
+type noted struct {
+	name  string
+	notes *[]string
+	take  func() (ratelimit.Result, error)
+}
+
+func (n noted) Take(context.Context, string, int64) (ratelimit.Result, error) {
+	*n.notes = append(*n.notes, "take "+n.name)
+	return n.take()
+}
+
+func (n noted) Refund(ctx context.Context, _ string, _ int64) error {
+	*n.notes = append(*n.notes, "refund "+n.name)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return errors.New(n.name + " keeps it")
+}
+
+func TestAChainGivesBackFromTheLastToTheFirstHoweverATakeEnds(t *testing.T) {
+	allowed := func() (ratelimit.Result, error) { return ratelimit.Result{Allowed: true}, nil }
+	for name, last := range map[string]func() (ratelimit.Result, error){
+		"denied": func() (ratelimit.Result, error) { return ratelimit.Result{}, nil },
+		"failed": func() (ratelimit.Result, error) { return ratelimit.Result{}, errStore },
+		"panic":  func() (ratelimit.Result, error) { panic("boom") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var notes []string
+			c := ratelimit.Chain(noted{"a", &notes, allowed}, noted{"b", &notes, allowed}, noted{"c", &notes, last}, noted{"d", &notes, allowed})
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel() // the caller has left meanwhile
+			func() {
+				defer func() {
+					if r := recover(); (r == "boom") != (name == "panic") {
+						t.Errorf("recovered %v", r)
+					}
+				}()
+				r, err := c.Take(ctx, "key", 1)
+				if r.Allowed || err == nil || !strings.Contains(err.Error(), "b keeps it\na keeps it") || errors.Is(err, errStore) != (name == "failed") {
+					t.Errorf("%+v, %v", r, err)
+				}
+			}()
+			if want := []string{"take a", "take b", "take c", "refund b", "refund a"}; !slices.Equal(notes, want) {
+				t.Errorf("%v, want %v", notes, want)
+			}
+		})
 	}
 }
 

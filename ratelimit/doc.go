@@ -17,6 +17,7 @@
 //   - A limited call that should fail with a typed error: [Limiter.Do], or [Keyed.For] and [Subject.Do].
 //   - A call that may wait: [Limiter.Wait], or Do with Options.MaxWait.
 //   - A time to come back at, decided now: [Limiter.Reserve].
+//   - A key that may wait: see "Waiting for a key".
 //   - A cost that is known only afterwards: take what is likely, then Charge the rest or Refund it.
 //   - Ten a second and a thousand a day: two limits in Limits. Other limits for some keys: KeyedOptions.LimitsFor.
 //   - A limit of all, then of a tenant, then of a user: [Chain].
@@ -37,9 +38,24 @@
 //
 // What is given back by Refund can be taken once more: so in a stretch of time as much more may be taken as was given back in
 // it. [Reservation.Cancel] is no such exception: it gives back only what leaves everything that is used within the limit,
-// counted by the moments at which it may be used. With several limits, whoever reserves is told the delay of the slowest,
-// and its tokens of the others are taken at once: each limit holds, counted by the moments that it would have told alone, and by those that
-// were told as many more tokens may be used in a stretch of time as reservations held that another limit delayed into it.
+// counted by the moments at which it may be used.
+//
+// With several limits, whoever reserves is told the delay of the slowest, and its tokens of the others are taken at once,
+// before that. So each limit holds by the moments that it would have told alone. By those that were told, as many more of
+// its tokens may be used in a stretch of time as reservations hold which another limit delayed into it.
+//
+// # Waiting for a key
+//
+// A [Keyed] has neither Wait nor Reserve. A queue per key is memory for keys that strangers invent, or one bound for all of
+// them, which one stranger uses up. And the bucket of a key may be dropped when it is full, or be the overflow bucket that
+// all share: a promise of tokens to come would bind it. So:
+//
+//   - Who may wait takes, and sleeps for Result.RetryAfter; an example of [Keyed.Take] shows how. It is not a queue: who
+//     asks first when a token is there gets it.
+//   - A few keys that are known beforehand, such as tenants with a contract, may have a [Limiter] each, in a map that does
+//     not grow with requests. Each has a queue of its own, with MaxWaiters.
+//   - How many may wait at a time, of all keys, is the limit of a bulkhead around that (package pool/bulkhead).
+//   - Who would wait for long is better refused, with the time at which to come back, or its work queued.
 //
 // # Refusals
 //

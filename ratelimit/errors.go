@@ -47,7 +47,8 @@ func (e *LimitedError) Is(target error) bool { return target == ErrLimited }
 // Refused tells that the call was never made. It is always true.
 func (e *LimitedError) Refused() bool { return true }
 
-// RetryAfter returns how long to wait before the call fits if nobody takes anything but those who wait in a queue now, 0 when it never will.
+// RetryAfter returns how long to wait before the call fits, if nobody takes anything meanwhile but those who wait in the
+// queue now. It is 0 when the call never fits.
 func (e *LimitedError) RetryAfter() time.Duration { return e.Result.RetryAfter }
 
 // refuse returns the error for a denied call, and leaves an event on the caller's span.

@@ -44,6 +44,53 @@ func ExampleKeyed_Take() {
 	// allowed: false remaining: 10 retry after: 0s never: true
 }
 
+// Who may wait takes, and comes back when there will be a token. Whoever asks first then gets it.
+func ExampleKeyed_Take_wait() {
+	perTenant := joist.Must(ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{
+		Limits: []ratelimit.Limit{ratelimit.Every(time.Millisecond)},
+	}))
+	wait := func(ctx context.Context, tenant string) error {
+		for {
+			res, err := perTenant.Take(tenant, 1)
+			switch {
+			case err != nil || res.Allowed:
+				return err
+			case res.Never:
+				return ratelimit.ErrLimited
+			}
+			select {
+			case <-time.After(res.RetryAfter):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	start := time.Now()
+	for range 4 {
+		if err := wait(context.Background(), "acme"); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	fmt.Println(time.Since(start) >= 3*time.Millisecond)
+	// Output: true
+}
+
+// What a call costs is known when it is over.
+func ExampleKeyed_Charge() {
+	perUser := joist.Must(ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{
+		Limits: []ratelimit.Limit{ratelimit.PerHour(100)},
+	}))
+	fmt.Println(perUser.AllowN("ann", 10)) // what is likely
+	fmt.Println(perUser.Charge("ann", 30)) // it was 40
+	res, err := perUser.Take("ann", 0)
+	fmt.Println(res.Remaining, err)
+	// Output:
+	// true
+	// <nil>
+	// 60 <nil>
+}
+
 func ExampleSubject() {
 	perTenant := joist.Must(ratelimit.NewKeyed(ratelimit.KeyedOptions[int]{
 		Name:   "export",

@@ -104,3 +104,37 @@ func ExampleChain() {
 	// best/fay true service <nil>
 	// best/gus false service <nil>
 }
+
+func ExampleRefunder() {
+	perUser := joist.Must(ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{Limits: []ratelimit.Limit{ratelimit.PerHour(10)}}))
+	service := joist.Must(ratelimit.New(ratelimit.Options{Limits: []ratelimit.Limit{ratelimit.PerHour(100)}}))
+	ctx := context.Background()
+	for _, taker := range []ratelimit.Refunder{ratelimit.TakerOf(perUser), service.Taker()} {
+		if _, err := taker.Take(ctx, "ann", 8); err != nil {
+			fmt.Println(err)
+			return
+		}
+		err := taker.Refund(ctx, "ann", 5) // the call was smaller than it seemed
+		res, _ := taker.Take(ctx, "ann", 0)
+		fmt.Println(res.Remaining, err)
+	}
+	// Output:
+	// 7 <nil>
+	// 97 <nil>
+}
+
+func ExampleRekeyed() {
+	perTenant := joist.Must(ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{Limits: []ratelimit.Limit{ratelimit.PerHour(1)}}))
+	taker := ratelimit.Rekeyed(ratelimit.TakerOf(perTenant), func(user string) string {
+		tenant, _, _ := strings.Cut(user, "/")
+		return tenant
+	})
+	for _, user := range []string{"acme/ann", "acme/bob", "best/eve"} {
+		res, err := taker.Take(context.Background(), user, 1)
+		fmt.Println(user, res.Allowed, err)
+	}
+	// Output:
+	// acme/ann true <nil>
+	// acme/bob false <nil>
+	// best/eve true <nil>
+}

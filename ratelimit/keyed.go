@@ -63,6 +63,9 @@ type KeyedOptions[K comparable] struct {
 // number of keys that are active within the time a bucket needs to fill. What all keys together may have is the limit
 // of a [Limiter] beside it.
 //
+// A key that does not equal itself, a NaN, is a new one each time. One that cannot be compared, such as a slice in an
+// interface, panics.
+//
 // A place takes 16 bytes and the size of K, and 1.3 to 3.2 places are kept per bucket: at most some 10 MB for 100 000
 // string keys, and the strings. A key with several limits, or with limits of its own, takes some 100 bytes more.
 type Keyed[K comparable] struct {

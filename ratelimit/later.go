@@ -91,9 +91,9 @@ type Reservation struct {
 //
 // # Why cancelling creates nothing
 //
-// Whoever takes after a reservation is told a moment as if that were used, which is later by its n tokens. When it is not used,
-// those n tokens of time have room for others, who may act there before and beside the later ones. Each unit that was taken since
-// holds back one unit, so that both together are no more than the n that were to be used there.
+// Whoever takes after a reservation is told a moment as if that were used, which is later by its n tokens. When it is not
+// used, those n tokens of time have room for others, who may act there before and beside the later ones. Each unit that was
+// taken since holds back one unit, so that both together are no more than the n that were to be used there.
 //
 // The units taken since are at most the word less the mark: a take moves the word by as much, and by more when the bucket
 // had been full. Whatever moves it back hides as much of them, and is added again: back counts what refunds and cancels
@@ -137,10 +137,10 @@ func (r *Reservation) Delay() time.Duration {
 // back whole, and so are several from the last to the first. What was taken since and given back again, by Refund or by a
 // Cancel that was not the last, still counts as taken since.
 //
-// Nothing is created: without Refund and Charge, the tokens that are used keep to the limit in any stretch of time, counted by
-// the moments at which they may be used, whoever cancels, in whatever order, before or after the time of a reservation.
-// Nothing is given back above the burst, when the limits were set anew since, and by a second Cancel. It must not be called for tokens that
-// were used. It never blocks.
+// Nothing is created: without Refund and Charge, the tokens that are used keep to the limit in any stretch of time, counted
+// by the moments at which they may be used, whoever cancels, in whatever order, before or after the time of a reservation;
+// see the package's documentation for several limits. Nothing is given back above the burst, when the limits were set anew
+// since, and by a second Cancel. It must not be called for tokens that were used. It never blocks.
 func (r *Reservation) Cancel() {
 	if r.ended.Swap(true) {
 		return

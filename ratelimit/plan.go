@@ -323,8 +323,8 @@ func (p *plan) inherit(old *plan, words []uint64, ns int64) []uint64 {
 	return after
 }
 
-// missing returns what bucket of lacks if it lacks the share of its size that b, of word full, lacks. It is rounded up. Without a
-// limit nothing is missing, and all when nothing is let pass.
+// missing returns what bucket of lacks if it lacks the share of its size that b, of word full, lacks. It is rounded up.
+// Without a limit nothing is missing, and all when nothing is let pass.
 func (b *bucket) missing(full uint64, ns int64, of *bucket) uint64 {
 	now := b.instant(ns)
 	switch {

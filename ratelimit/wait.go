@@ -18,9 +18,10 @@ import (
 // before its time, so a call that leaves costs the others nothing. Takes that do not wait (Allow, Take) do not queue: with
 // them about, one who waits gets only what they leave.
 //
-// A wait that would be longer than MaxWait, or until the deadline of ctx, is not begun, or ends as soon as that shows: for the first of
-// the queue at once, for those behind it when their time is over. The error of the latter is [context.DeadlineExceeded], too. When MaxWaiters calls wait, one more
-// is refused at once. The RetryAfter of a refusal is the time until the tokens of the call will be there, and those of all who wait now before.
+// A wait that would be longer than MaxWait, or until the deadline of ctx, is not begun, or ends as soon as that shows: at
+// once for the first of the queue, and for those behind it when their time is over. The error of the latter is
+// [context.DeadlineExceeded], too. When MaxWaiters calls wait, one more is refused at once. The RetryAfter of a refusal is
+// the time until the tokens of the call will be there beside those of all who wait now.
 func (l *Limiter) Wait(ctx context.Context) error { return l.WaitN(ctx, 1) }
 
 // WaitN is [Limiter.Wait] for n tokens at once. n = 0 never waits. The error is [ErrNegative] when n is negative, and a
