@@ -93,7 +93,7 @@ func TestForwardedIsReadAsRFC7239Says(t *testing.T) {
 	})
 	var cases []forwardedCase
 	for _, element := range []string{
-		"", "for", "for=", `for=""`, "for=unknown", "for=_hidden", `for="_SEVKISEK"`, "proto=https", "for=203.0.113.7;for=203.0.113.8",
+		"", "for", "for=", `for=""`, `for="`, "=x;for=203.0.113.7", "for=203.0.113.7;=x", `for=203.0.113.7;host="`, `for=203.0.113.7;host="a`, "for=unknown", "for=_hidden", `for="_SEVKISEK"`, "proto=https", "for=203.0.113.7;for=203.0.113.8",
 		`for="203.0.113.7`, `for=203.0.113.7"`, `for="203.0.113.7"x`, `for=203.0.113.7;host="\""`,
 		`for=203.0.113.7;host="x\", for=198.51.100.1;y=\"z"`, `for=203.0.113.7;host="\", for=198.51.100.1, \""`, "=203.0.113.7", "for =203.0.113.7", "for= 203.0.113.7", "for=203.0.113.7;", ";for=203.0.113.7",
 	} {
