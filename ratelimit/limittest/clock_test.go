@@ -16,14 +16,14 @@ func served(_ testing.TB, limits ...ratelimit.Limit) ratelimit.Taker {
 	return newServer(func() int64 { return microseconds(start) }, limits...)
 }
 
-// slowly has a real clock.
+// slowly is the harness of a server with another taker.
 func slowly(taker func(testing.TB, ...ratelimit.Limit) ratelimit.Taker) limittest.Harness {
-	return limittest.Harness{New: taker, Sleep: time.Sleep, Resolution: time.Microsecond, Second: 20 * time.Millisecond}
+	h := harnessOfServer()
+	h.New = taker
+	return h
 }
 
-func TestATakerWithARealClockKeepsTheContract(t *testing.T) {
-	limittest.Run(t, slowly(served))
-}
+func TestATakerWithARealClockKeepsTheContract(t *testing.T) { contractOfServer(t) }
 
 func TestATakerOfMicrosecondsInVirtualTimeKeepsTheContract(t *testing.T) {
 	limittest.Run(t, limittest.Harness{New: served, Resolution: time.Microsecond})
