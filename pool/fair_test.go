@@ -84,6 +84,37 @@ func TestATenantThatIsFullBlocksItsOwnCallersAlone(t *testing.T) {
 	})
 }
 
+// A place that is free is not for the tenant whose turn it is, who has its share, but it is for the next.
+func TestAPlaceGoesToTheNextTenantThatMayHaveIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := open(t, pool.Options{Workers: 1, Queue: 2, Fair: true})
+		release := occupy(t, p, 1)
+		next := make(chan struct{}) // lets the first task of a tenant end
+		send := func(tenant string, fn func(context.Context)) {
+			go func() {
+				if err := p.Go(pool.WithTenant(t.Context(), tenant), fn); err != nil {
+					t.Error(err)
+				}
+			}()
+			synctest.Wait()
+		}
+		send("a", func(context.Context) { <-next })
+		send("b", nothing)
+		send("b", nothing) // waits
+		send("c", nothing) // waits
+		if s := p.Stats(); s.Queued != 2 || s.Waiting != 2 {
+			t.Fatalf("got %+v", s)
+		}
+		release() // the task of a runs; one place is free, and b has one already
+		synctest.Wait()
+		if s := p.Stats(); s.Queued != 2 || s.Waiting != 1 {
+			t.Errorf("got %+v, want c to have the place", s)
+		}
+		close(next)
+		synctest.Wait()
+	})
+}
+
 func TestATaskKeepsItsTenant(t *testing.T) {
 	p := open(t, pool.Options{Workers: 1, Fair: true})
 	run(pool.WithTenant(t.Context(), "a"), t, p, func(ctx context.Context) {

@@ -36,6 +36,11 @@ func TestAHandThatItsWorkerDoesNotComeBackFromGoesBackIntoTheQueueInOrder(t *tes
 	if w.left() != 0 || p.n != 4 || p.dealt != 0 {
 		t.Errorf("after two looks: %d in the hand, %d in the queue, %d dealt", w.left(), p.n, p.dealt)
 	}
+	for i, kept := range w.tasks {
+		if kept != nil {
+			t.Errorf("the hand still holds task %d, which is not there", i)
+		}
+	}
 	for p.n > 0 {
 		p.take().run(p)
 	}

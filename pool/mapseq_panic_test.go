@@ -14,16 +14,16 @@ import (
 func leave(t *testing.T, p *pool.Pool, how func()) (raised any) {
 	runs := make(chan struct{})
 	seq := pool.MapSeq(t.Context(), p, slices.Values([]int{0, 1}), func(ctx context.Context, i int) (int, error) {
-		if i == 1 {
-			close(runs)
-			<-ctx.Done()
-			panic("boom")
+		if i == 0 {
+			<-runs // else its result may be handed out before there is a second item
+			return i, nil
 		}
-		return i, nil
+		close(runs)
+		<-ctx.Done()
+		panic("boom")
 	})
 	defer func() { raised = recover() }()
 	for range seq {
-		<-runs
 		if how != nil {
 			how()
 		}

@@ -18,6 +18,7 @@ func TestNewNamesFieldValueAndRuleOfWhatIsWrong(t *testing.T) {
 		"too many workers": {pool.Options{Workers: pool.MaxWorkers + 1}, "Options.Workers is 1048577, but must be from 1"},
 		"negative queue":   {pool.Options{Queue: -2}, "Options.Queue is -2, but must be from 1 to 16777216, 0 for 1024, or NoQueue"},
 		"too long a queue": {pool.Options{Queue: pool.MaxQueue + 1}, "Options.Queue is 16777217, but must be from 1"},
+		"idle timeout":     {pool.Options{IdleTimeout: -2}, "Options.IdleTimeout is -2ns, but must be positive, 0 for 1m0s, or KeepIdle"},
 		"when full":        {pool.Options{WhenFull: 7}, "Options.WhenFull is WhenFull(7), but must be Block, Reject or CallerRuns"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,7 +66,7 @@ func TestTheTextsOfErrorsTellPoolAndCause(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
-	for w, want := range map[pool.WhenFull]string{pool.Block: "block", pool.Reject: "reject", 7: "WhenFull(7)"} {
+	for w, want := range map[pool.WhenFull]string{pool.Block: "block", pool.Reject: "reject", pool.CallerRuns: "caller runs", 7: "WhenFull(7)"} {
 		if got := w.String(); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}

@@ -35,6 +35,27 @@ func TestWorkersThatAreIdleForTheIdleTimeoutEnd(t *testing.T) {
 	}
 }
 
+func TestEachWorkerEndsWhenItHasBeenIdleForTheIdleTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := open(t, pool.Options{Workers: 2, IdleTimeout: time.Minute})
+		first, second := occupy(t, p, 1), occupy(t, p, 1)
+		first()
+		time.Sleep(20 * time.Second)
+		second()
+		synctest.Wait()
+		for _, c := range []struct {
+			after time.Duration
+			want  int
+		}{{40*time.Second - 1, 2}, {1, 1}, {20*time.Second - 1, 1}, {1, 0}} {
+			time.Sleep(c.after)
+			synctest.Wait()
+			if got := p.Stats().Workers; got != c.want {
+				t.Errorf("%v later there are %d workers, want %d", c.after, got, c.want)
+			}
+		}
+	})
+}
+
 func TestAWorkerThatIsNeededNowAndThenStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := open(t, pool.Options{Workers: 4, IdleTimeout: time.Minute})

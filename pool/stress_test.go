@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"weak"
 
 	"github.com/joist-go/joist/pool"
 )
@@ -91,50 +90,6 @@ func TestWaitingCallersLeaveNoPlaceBehind(t *testing.T) {
 	if ran.Load() != taken.Load() || s.OK != taken.Load() || s.Cancelled != given.Load() || ended(s) != callers*calls {
 		t.Errorf("ran %d, taken %d, given up %d, stats %+v", ran.Load(), taken.Load(), given.Load(), s)
 	}
-}
-
-func TestAnIdleWorkerHoldsNothingOfItsLastTask(t *testing.T) {
-	p := open(t, pool.Options{Workers: 1})
-	gone := func() func() bool {
-		large := new([1 << 20]byte)
-		f, err := pool.Submit(t.Context(), p, func(context.Context) (byte, error) { return large[0], nil })
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		ref := weak.Make(f)
-		return func() bool { return ref.Value() == nil }
-	}()
-	for range 1000 {
-		runtime.GC()
-		if runtime.Gosched(); gone() {
-			return
-		}
-	}
-	t.Error("the Future is never collected")
-}
-
-func TestAClosedPoolIsCollected(t *testing.T) {
-	ref := func() weak.Pointer[pool.Pool] {
-		p, err := pool.New(pool.Options{Workers: 2}) // not by open, whose clean-up holds the pool
-		if err != nil {
-			t.Fatal(err)
-		}
-		occupy(t, p, 2)()
-		if err := p.Close(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		return weak.Make(p)
-	}()
-	for range 1000 {
-		runtime.GC()
-		if runtime.Gosched(); ref.Value() == nil {
-			return
-		}
-	}
-	t.Error("the pool is never collected")
 }
 
 // TestATaskBehindALongOneIsRunByOthers has a pool learn that tasks are small, so that its workers take several at once, and

@@ -179,13 +179,13 @@ func (p *Pool) sleep(w *worker) bool {
 	return true
 }
 
-// leaveCrew takes a searching worker off the count. It is called with the lock, and releases it. It returns nil.
+// leaveCrew takes a searching worker off the count, of which there are too many or for which there is nothing to come. It
+// need not see to others: while there are too many workers, none is idle. It is called with the lock, and releases it. It
+// returns nil.
 func (p *Pool) leaveCrew(w *worker) task {
 	p.searching--
 	p.part(w)
-	other := p.rouse() // if a limit was lowered and raised again
 	p.finish()
 	p.mu.Unlock()
-	p.wake(other)
 	return nil
 }
