@@ -150,5 +150,11 @@ func TestMaxLoadHoldsForCallsThatComeAtTheSameTime(t *testing.T) {
 		if got := most(counts); got > 3 { // 1.25 × 8 / 4, rounded up
 			t.Fatalf("%d of %d calls are at one of %d endpoints", got, callers, n)
 		}
+		for i := range picks {
+			picks[i].Done(nil)
+		}
+		if got := r.Stats().InFlight; got != 0 {
+			t.Fatalf("%d calls are left in flight", got)
+		}
 	}
 }

@@ -3,8 +3,10 @@ package bulkheadhttp_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,5 +120,29 @@ func TestAResponseControllerLearnsThatAFlushFailed(t *testing.T) {
 				t.Errorf("%T: %v, want %v", c.w, err, c.want)
 			}
 		}).ServeHTTP(c.w, httptest.NewRequest(http.MethodGet, "/", nil))
+	}
+}
+
+// The status that counts is the one that the client has got.
+func TestAStatusThatComesAfterTheAnswerBeganDoesNotCount(t *testing.T) {
+	for name, begin := range map[string]func(w http.ResponseWriter){
+		"Write":    func(w http.ResponseWriter) { _, _ = w.Write([]byte("ok")) },
+		"ReadFrom": func(w http.ResponseWriter) { _, _ = w.(io.ReaderFrom).ReadFrom(strings.NewReader("ok")) },
+		"Flush":    func(w http.ResponseWriter) { w.(http.Flusher).Flush() },
+		"Header":   func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK) },
+	} {
+		var told int
+		h := bulkheadhttp.Middleware(newBulkhead(t, bulkhead.Options{Limit: bulkhead.AIMD{}}), bulkheadhttp.Options{
+			Outcome: func(status int) bulkhead.Outcome {
+				told = status
+				return bulkhead.Succeeded
+			},
+		})(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			begin(w)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}))
+		if got := get(t.Context(), h).Code; got != http.StatusOK || told != got {
+			t.Errorf("%s: the client got %d, the limit was told %d", name, got, told)
+		}
 	}
 }
