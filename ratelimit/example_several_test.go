@@ -122,19 +122,3 @@ func ExampleRefunder() {
 	// 7 <nil>
 	// 97 <nil>
 }
-
-func ExampleRekeyed() {
-	perTenant := joist.Must(ratelimit.NewKeyed(ratelimit.KeyedOptions[string]{Limits: []ratelimit.Limit{ratelimit.PerHour(1)}}))
-	taker := ratelimit.Rekeyed(ratelimit.TakerOf(perTenant), func(user string) string {
-		tenant, _, _ := strings.Cut(user, "/")
-		return tenant
-	})
-	for _, user := range []string{"acme/ann", "acme/bob", "best/eve"} {
-		res, err := taker.Take(context.Background(), user, 1)
-		fmt.Println(user, res.Allowed, err)
-	}
-	// Output:
-	// acme/ann true <nil>
-	// acme/bob false <nil>
-	// best/eve true <nil>
-}
