@@ -51,6 +51,25 @@ func TestCallsThatBeganBeforeACutAreNotCounted(t *testing.T) {
 	}
 }
 
+// A window that is shorter than the calls would judge a limit by those of the one before.
+func TestAWindowLastsForTwoTypicalCallsAtLeast(t *testing.T) {
+	b, err := New(Options{Limit: AIMD{Initial: 100}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.slots.typical.Add(time.Second)
+	for range fewCalls {
+		b.slots.adapt.record(b.slots, call{ended: int64(2*time.Second) - 1, inflight: 100, dropped: true})
+	}
+	if got := b.Stats().Limit; got != 100 {
+		t.Errorf("a nanosecond before: the limit is %d", got)
+	}
+	b.slots.adapt.record(b.slots, call{ended: int64(2 * time.Second), inflight: 100, dropped: true})
+	if got := b.Stats().Limit; got != 90 {
+		t.Errorf("after two typical calls: the limit is %d, want 90", got)
+	}
+}
+
 // meeting is a context that ends, and whose caller is given a slot, when it begins to wait: both are there at once.
 type meeting struct {
 	context.Context

@@ -60,6 +60,7 @@ func (l *gradient) next(w window) (limit int, fresh bool) {
 	case float64(w.drops) > dropsShare*float64(w.calls):
 		l.cut()
 		return int(l.limit), true // what the old limit has brought about must not cut the new one
+	// From here on most calls have succeeded, so that there is a mean.
 	case l.probing:
 		l.settle(w)
 	case l.due(w):
@@ -74,9 +75,6 @@ func (l *gradient) next(w window) (limit int, fresh bool) {
 // settle ends a probe.
 func (l *gradient) settle(w window) {
 	l.probing, l.probed, l.lowest, l.highest = false, w.ended, l.limit, l.limit
-	if w.mean == 0 {
-		return
-	}
 	l.sure = math.Abs(w.mean-l.base) <= surprise*w.noise()*w.mean
 	if l.sure {
 		l.base = (l.base + w.mean) / 2
@@ -100,13 +98,10 @@ func (l *gradient) cut() {
 }
 
 func (l *gradient) move(w window) {
-	slope := 1.0
-	if w.mean > 0 {
-		if w.mean < l.base*(1-luck*w.noise()) {
-			l.base, l.sure = (l.base+w.mean)/2, false
-		}
-		slope = math.Min(math.Max(l.tolerance*l.base/w.mean, steepest), 1)
+	if w.mean < l.base*(1-luck*w.noise()) {
+		l.base, l.sure = (l.base+w.mean)/2, false
 	}
+	slope := math.Min(math.Max(l.tolerance*l.base/w.mean, steepest), 1)
 	if slope < 1 {
 		l.streak /= 2
 	} else {

@@ -256,6 +256,57 @@ func TestAnOverloadedQueueServesTheNewestAndShedsWhoHasWaitedTooLong(t *testing.
 	})
 }
 
+// Who joins an overloaded queue goes before those of its class, and its wait is estimated so.
+func TestUnderOverloadAWaitIsEstimatedFromTheFrontOfTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const work = time.Second / 10
+		l := newLine(queueing(t, 1, bulkhead.Options{MaxQueue: 10, MaxWait: time.Minute, CoDelTarget: time.Minute}), work)
+		l.join(t.Context(), "first")
+		l.pass(work) // it has told how long a call takes
+		h := hold(l.b)
+		for _, name := range []string{"a", "b", "c"} {
+			l.join(t.Context(), name)
+		}
+		soon := func() context.Context {
+			ctx, cancel := context.WithTimeout(t.Context(), 3*work)
+			t.Cleanup(cancel)
+			return ctx
+		}
+		l.join(soon(), "early")
+		if err, _, _ := l.result("early"); reason(err) != bulkhead.ReasonDeadline {
+			t.Errorf("behind three calls: %v, want no wait for a fourth turn", err)
+		}
+		l.pass(bulkhead.DefaultCoDelInterval)
+		l.join(soon(), "late")
+		if err, over, _ := l.result("late"); over {
+			t.Errorf("before three calls: %v, want a wait", err)
+		}
+		_ = h.end()
+		l.pass(time.Minute)
+		if order := l.order(); len(order) < 2 || order[1] != "late" {
+			t.Errorf("began: %v", order)
+		}
+	})
+}
+
+// The next in turn is not shed by CoDel, and MaxWait holds for it to the nanosecond.
+func TestTheNextInTurnOfAnOverloadedQueueWaitsForMaxWaitAndNoLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := queueing(t, 1, bulkhead.Options{
+			MaxQueue: 3, MaxWait: 50 * time.Millisecond, CoDelTarget: 30 * time.Millisecond, CoDelInterval: 10 * time.Millisecond,
+		})
+		h := hold(b)
+		go func() { _ = b.Do(t.Context(), nothing) }()
+		time.Sleep(20 * time.Millisecond) // by then there is overload
+		began := time.Now()
+		err := b.Do(t.Context(), nothing)
+		if took := time.Since(began); reason(err) != bulkhead.ReasonWait || took != 50*time.Millisecond {
+			t.Errorf("%v after %v, want the end of MaxWait after 50ms", err, took)
+		}
+		_ = h.end()
+	})
+}
+
 func TestNoSlotStaysFreeBecauseAllHaveWaitedTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// A slot each second: every waiter is past the target long before.
