@@ -51,13 +51,22 @@ func TestNoGetThatStartsAfterAWriteSeesAnOlderValue(t *testing.T) {
 			}
 		},
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), lasts)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	var answers atomic.Int64
+	began := time.Now()
+	over := func() bool { // on a busy machine it may take longer until enough has happened to tell
+		if ctx.Err() != nil {
+			return true
+		}
+		s := c.Stats()
+		return time.Since(began) > lasts && answers.Load() >= 1000 && s.Loads >= 100 && s.Hits > 0 && s.Stale > 0
+	}
 	var wg sync.WaitGroup
 	var locks [keys]sync.Mutex // one writer per key at a time, so that a Set is of the newest version
 	for w := range writers {
 		wg.Go(func() {
-			for i := w; ctx.Err() == nil; i++ {
+			for i := w; !over(); i++ {
 				key := i % keys
 				locks[key].Lock()
 				version := truth[key].Add(1)
@@ -74,10 +83,9 @@ func TestNoGetThatStartsAfterAWriteSeesAnOlderValue(t *testing.T) {
 			}
 		})
 	}
-	var answers atomic.Int64
 	for r := range readers {
 		wg.Go(func() {
-			for i := r; ctx.Err() == nil; i++ {
+			for i := r; i%100 != 0 || !over(); i++ {
 				key := i % keys
 				oldest := floor[key].Load()
 				got, err := c.Get(t.Context(), key)
@@ -92,9 +100,6 @@ func TestNoGetThatStartsAfterAWriteSeesAnOlderValue(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if s := c.Stats(); answers.Load() < 1000 || s.Loads < 100 || s.Hits == 0 || s.Stale == 0 {
-		t.Fatalf("too little happened to tell: %d answers, %+v", answers.Load(), s)
-	}
 }
 
 // One goroutine, any sequence of operations and times: the cache against the plainest model of it.

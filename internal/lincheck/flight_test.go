@@ -20,7 +20,7 @@ const (
 	keys      = 2
 	calls     = 24 // of each client in one history
 	histories = 100
-	patience  = 10 * time.Second // of the checker, for one history
+	patience  = time.Minute // of the checker, for one history
 )
 
 // clock numbers moments in the order in which they happen: no two are the same.

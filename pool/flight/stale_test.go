@@ -39,9 +39,10 @@ func hammer(t *testing.T, ctx context.Context, g *flight.Group[string, int], bef
 	var loads atomic.Int64
 	var wg sync.WaitGroup
 	end := time.Now().Add(staleFor)
+	enough := func() bool { s := g.Stats(); return s.Leaders >= 10 && s.Shared >= s.Leaders }
 	for range staleCallers {
 		wg.Go(func() {
-			for time.Now().Before(end) {
+			for time.Now().Before(end) || !enough() { // on a busy machine it may take longer
 				seen := before()
 				n, err := g.Do(ctx, "k", func(context.Context) (int, error) {
 					n := loads.Add(1)
@@ -57,9 +58,6 @@ func hammer(t *testing.T, ctx context.Context, g *flight.Group[string, int], bef
 		})
 	}
 	wg.Wait()
-	if s := g.Stats(); s.Leaders < 10 || s.Shared < s.Leaders {
-		t.Errorf("%+v: next to nothing was shared", s)
-	}
 }
 
 // This one fails when the key is removed late: once anybody has the answer of a load, a call that begins after that is
