@@ -31,7 +31,7 @@ type call struct {
 // repeat makes the attempts that follow one that ended with err, and returns how the call ended.
 func (c *call) repeat(ctx context.Context, fn func(context.Context) error, err error) error {
 	for err != nil {
-		if stopped, over := c.next(ctx, err); over {
+		if over, stopped := c.next(ctx, err); over {
 			return stopped
 		}
 		err = c.attempt(ctx, fn)
@@ -64,7 +64,7 @@ func (p *Policy) succeeded(attempt int, price int64) {
 
 // next takes the failure of an attempt and waits until another may begin. If none may, the call is over, and next returns
 // its error.
-func (c *call) next(ctx context.Context, err error) (stopped error, over bool) { //nolint:revive,staticcheck // the error is a result like any other
+func (c *call) next(ctx context.Context, err error) (over bool, stopped error) {
 	p := c.p
 	if c.attempts == 1 {
 		c.maxAttempts = p.limit(ctx, p.maxAttempts)
@@ -79,17 +79,17 @@ func (c *call) next(ctx context.Context, err error) (stopped error, over bool) {
 		}
 	}
 	if stop != 0 {
-		return c.end(ctx, stop, err), true
+		return true, c.end(ctx, stop, err)
 	}
 	if left := c.sleep(ctx, wait); left != nil {
 		p.budget.giveBack(c.price)
-		return c.end(ctx, reasonOf(left), err), true
+		return true, c.end(ctx, reasonOf(left), err)
 	}
 	c.remember(err)
 	if p.onRetry != nil {
 		p.onRetry(ctx, Event{Policy: p.name, Attempt: c.attempts + 1, Waited: wait, Err: err})
 	}
-	return nil, false
+	return false, nil
 }
 
 // limit is how many of so many attempts a call with ctx may make.

@@ -104,9 +104,9 @@ func (r *race[V]) run() (V, error) {
 		var err error
 		var over bool
 		if answered {
-			v, err, over = r.take(a)
+			v, over, err = r.take(a)
 		} else {
-			err, over = r.hedge()
+			over, err = r.hedge()
 		}
 		if over {
 			return v, err
@@ -196,7 +196,7 @@ func (r *race[V]) drop(a answer[V]) {
 }
 
 // take takes an answer, and tells whether it ends the call.
-func (r *race[V]) take(a answer[V]) (v V, err error, over bool) { //nolint:revive,staticcheck // the error is a result like any other
+func (r *race[V]) take(a answer[V]) (v V, over bool, err error) {
 	r.out--
 	if a.panic != nil {
 		panic(a.panic)
@@ -210,10 +210,10 @@ func (r *race[V]) take(a answer[V]) (v V, err error, over bool) { //nolint:reviv
 	if a.err == nil {
 		r.overtaken()
 		r.p.succeeded(a.attempt, a.price)
-		return a.v, nil, true
+		return a.v, true, nil
 	}
-	err, over = r.failed(a.err)
-	return v, err, over
+	over, err = r.failed(a.err)
+	return v, over, err
 }
 
 // measure tells the policy how long the first attempt took.
@@ -233,10 +233,10 @@ func (r *race[V]) overtaken() {
 }
 
 // failed takes a failure: it ends the call, brings the next hedge, or only is one attempt less to wait for.
-func (r *race[V]) failed(err error) (stopped error, over bool) { //nolint:revive,staticcheck // as above
+func (r *race[V]) failed(err error) (over bool, stopped error) {
 	p := r.p
 	if ended := r.parent.Err(); ended != nil && r.last != nil && errors.Is(err, ended) {
-		return r.stop(reasonOf(ended)), true // what an attempt says of the end of ctx must not hide why another failed
+		return true, r.stop(reasonOf(ended)) // what an attempt says of the end of ctx must not hide why another failed
 	}
 	if r.last != nil {
 		r.remember(r.last)
@@ -244,7 +244,7 @@ func (r *race[V]) failed(err error) (stopped error, over bool) { //nolint:revive
 	r.last = err
 	r.refused = r.refused && refusal.Refused(err)
 	if reason := p.hopeless(r.parent, err); reason != 0 {
-		return r.stop(reason), true
+		return true, r.stop(reason)
 	}
 	if hint, hinted := refusal.RetryAfter(err); hinted && r.closed == 0 {
 		if r.fits(hint) && p.maxHint >= 0 && hint > p.maxHint {
@@ -268,9 +268,9 @@ func (r *race[V]) fits(wait time.Duration) bool {
 
 // hedge makes another attempt, if one may go out, or sees to it that it is tried again when a hint is over. Who has left
 // gets none, and his call is over.
-func (r *race[V]) hedge() (stopped error, over bool) { //nolint:revive,staticcheck // as above
+func (r *race[V]) hedge() (over bool, stopped error) {
 	if ended := r.parent.Err(); ended != nil {
-		return r.stop(reasonOf(ended)), true
+		return true, r.stop(reasonOf(ended))
 	}
 	wait := max(time.Duration(r.hold-r.p.clock.Now()), 0)
 	if r.closed != 0 || !r.fits(wait) {
@@ -278,7 +278,7 @@ func (r *race[V]) hedge() (stopped error, over bool) { //nolint:revive,staticche
 	}
 	if wait > 0 {
 		r.timer.Reset(wait)
-		return nil, false
+		return false, nil
 	}
 	price, paid := r.p.budget.draw(r.last)
 	if !paid {
@@ -289,15 +289,15 @@ func (r *race[V]) hedge() (stopped error, over bool) { //nolint:revive,staticche
 		r.p.onRetry(r.parent, Event{Policy: r.p.name, Attempt: r.attempts + 1, Err: r.last})
 	}
 	r.launch(price)
-	return nil, false
+	return false, nil
 }
 
 // idle ends the call when nothing is under way and nothing will be.
-func (r *race[V]) idle() (stopped error, over bool) { //nolint:revive,staticcheck // as above
+func (r *race[V]) idle() (over bool, stopped error) {
 	if r.out > 0 || r.closed == 0 {
-		return nil, false
+		return false, nil
 	}
-	return r.stop(r.closed), true
+	return true, r.stop(r.closed)
 }
 
 // stop ends a call without success.

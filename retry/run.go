@@ -68,7 +68,7 @@ func (r *Run) Attempts() iter.Seq[context.Context] {
 		}
 		r.call.number = uint32(p.cell.Inc(wordStarted))
 		for r.iterate(yield) {
-			stopped, ended := r.call.next(r.ctx, r.err)
+			ended, stopped := r.call.next(r.ctx, r.err)
 			if ended {
 				r.err = stopped
 				return
