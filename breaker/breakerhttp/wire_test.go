@@ -108,6 +108,7 @@ func exchange(t *testing.T, transport http.RoundTripper, url string, stalls bool
 }
 
 func TestAServerThatMisbehavesHasTheRightOutcomeOnce(t *testing.T) {
+	t.Parallel()
 	for _, c := range wireCases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel() // those that stall take their time
