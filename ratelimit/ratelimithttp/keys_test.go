@@ -62,6 +62,15 @@ func TestNoPartOfAKeyIsMistakenForAnother(t *testing.T) {
 	})
 }
 
+func TestAKeyDoesNotChangeWithTheSliceItWasMadeOf(t *testing.T) {
+	parts := []func(*http.Request) string{literal("a"), literal("b")}
+	all, first := ratelimithttp.Keys(parts...), ratelimithttp.FirstOf(parts...)
+	parts[0], parts[1] = literal("x"), nil
+	if all(nil) != "1:a1:b" || first(nil) != "0:a" {
+		t.Errorf("%q, %q", all(nil), first(nil))
+	}
+}
+
 func TestRequestsWithoutAHeaderAreLimitedTogether(t *testing.T) {
 	key := ratelimithttp.Keys(ratelimithttp.Header("X-User"), ratelimithttp.Cookie("tenant"))
 	h := ratelimithttp.Middleware(ratelimit.TakerOf(newKeyed(t, ratelimit.PerHour(1))), ratelimithttp.Options{Key: key})(hello)

@@ -28,6 +28,7 @@ func TestPoliciesAreParsed(t *testing.T) {
 		`"a\"\\ b";q=1`:                     {{Name: `a"\ b`, Quota: 1, Unit: "requests"}},
 		`"twice";q=1;w=x;q=2;w=3`:           {{Name: "twice", Quota: 2, Unit: "requests", Window: 3 * time.Second}},
 		`"long";q=1;w=999999999999999`:      {{Name: "long", Quota: 1, Unit: "requests", Window: math.MaxInt64}},
+		`"less";q=1;w=9223372036`:           {{Name: "less", Quota: 1, Unit: "requests", Window: 9_223_372_036 * time.Second}},
 		`"x";q=1;a;b=?0;c=*t/x:;d=-1.125`:   {{Name: "x", Quota: 1, Unit: "requests"}},
 		`"x"; q=1;  e=@-7;f=%"%c3%a4";g=""`: {{Name: "x", Quota: 1, Unit: "requests"}},
 	} {
