@@ -66,8 +66,9 @@
 // # Telemetry
 //
 // joist.ratelimit.requests counts takes by joist.ratelimit.result (allowed, denied), joist.ratelimit.limit (the name of
-// the limit that decided) and joist.name. What a shadow would have denied is counted as shadow_denied, beside
-// allowed or denied: whatever the other limits make of a take. The first 32 names of limits in a block are told apart, the rest are _other. All keys of a [Keyed] are counted
-// together, and no key is in any attribute. joist.ratelimit.wait.duration is the time that calls waited which got their
-// tokens. A refused Do is an event on the caller's span, if that records. See Stats for the same numbers without OpenTelemetry.
+// the limit that decided) and joist.name. What a shadow would have denied is counted as shadow_denied, beside allowed or
+// denied: whatever the other limits make of a take. The first 32 names of limits in a block are told apart, the rest are
+// _other. All keys of a [Keyed] are counted together, and no key is in any attribute. joist.ratelimit.wait.duration is the
+// time that calls waited which got their tokens. A refused Do is an event on the caller's span, if that records. See Stats
+// for the same numbers without OpenTelemetry.
 package ratelimit
