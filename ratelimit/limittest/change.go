@@ -114,8 +114,10 @@ func charges(s *suite) {
 	if err := c.Charge(s.t.Context(), key, -1); !errors.Is(err, ratelimit.ErrNegative) {
 		s.t.Errorf("Charge(-1): %v", err)
 	}
-	if err := c.Charge(s.t.Context(), key, math.MaxInt64); !errors.Is(err, ratelimit.ErrHorizon) {
-		s.t.Errorf("Charge(1<<63 - 1): %v", err)
+	for _, n := range []int64{1 << 40, math.MaxInt64} { // tens of thousands of years
+		if err := c.Charge(s.t.Context(), key, n); !errors.Is(err, ratelimit.ErrHorizon) {
+			s.t.Errorf("Charge(%d): %v", n, err)
+		}
 	}
 	s.take(0)
 }
@@ -160,6 +162,12 @@ func settings(s *suite) {
 		s.model.add(at, 110)
 		set(ratelimit.PerSecond(8).Named("slow"), ratelimit.PerSecond(16).Named("new")) // still in debt
 		s.denied(1)
+	}
+	for range 5 { // shares that are no whole nanoseconds are rounded up
+		set(ratelimit.PerSecond(7).WithBurst(13).Named("slow"), ratelimit.PerSecond(11).Named("new"))
+		s.take(0)
+		set(ratelimit.PerSecond(16).WithBurst(9).Named("slow"), ratelimit.PerSecond(3).WithBurst(7).Named("new"))
+		s.denied(3)
 	}
 	for name, limits := range map[string][]ratelimit.Limit{"not valid": {{}}, "none": nil} {
 		if err := setter.SetLimits(s.t.Context(), key, limits); err == nil {

@@ -272,6 +272,9 @@ func (m *model) set(at span, limits []ratelimit.Limit) {
 		next.limits = append(next.limits, l)
 		size := next.cost(i, l.Burst)
 		from, to := new(big.Rat).Mul(share.from, size), new(big.Rat).Mul(share.to, size)
+		if !to.IsInt() {
+			to.Add(to, big.NewRat(1, 1)) // a taker may round it up to what it counts in
+		}
 		next.full = append(next.full, span{from.Add(from, at.from), to.Add(to, at.to)})
 	}
 	*m = *next
