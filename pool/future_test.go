@@ -58,6 +58,41 @@ func TestAResultThatIsThereIsReturnedWhateverTheContextSays(t *testing.T) {
 	}
 }
 
+// meeting is a context that ends, and lets the task end before, when somebody begins to wait for it: both are there at once.
+type meeting struct {
+	context.Context
+
+	begin func()
+}
+
+func (m meeting) Done() <-chan struct{} {
+	m.begin()
+	return m.Context.Done()
+}
+
+func TestAResultThatMeetsTheEndOfTheContextIsReturned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := open(t, pool.Options{Workers: 1})
+		for range 100 { // which of the two is seen is by chance
+			hold := make(chan struct{})
+			f, err := pool.Submit(t.Context(), p, func(context.Context) (int, error) { <-hold; return 7, nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			ctx, cancel := context.WithCancel(t.Context())
+			both := sync.OnceFunc(func() {
+				close(hold)
+				synctest.Wait()
+				cancel()
+			})
+			if v, err := f.Wait(meeting{ctx, both}); v != 7 || err != nil {
+				t.Fatalf("got %v, %v", v, err)
+			}
+		}
+	})
+}
+
 func TestAWaiterThatLeavesDoesNotStopTheTask(t *testing.T) {
 	p := open(t, pool.Options{Workers: 1})
 	hold := make(chan struct{})

@@ -318,6 +318,44 @@ func TestAPanicInTheLoopOfMapSeqLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+// lasting is a context that never ends, and counts who wants to be told of its end.
+type lasting struct {
+	context.Context
+
+	done  chan struct{}
+	told  atomic.Int64
+	begun atomic.Int64
+}
+
+func (l *lasting) Done() <-chan struct{} { return l.done }
+
+func (l *lasting) AfterFunc(func()) (stop func() bool) {
+	l.begun.Add(1)
+	l.told.Add(1)
+	return func() bool { l.told.Add(-1); return true }
+}
+
+func TestAMapThatHasEndedLeavesNothingInItsContext(t *testing.T) {
+	p := open(t, pool.Options{Workers: 2})
+	ctx := &lasting{Context: context.Background(), done: make(chan struct{})}
+	for range 3 {
+		if _, err := pool.Map(ctx, p, upTo(5), double); err != nil {
+			t.Fatal(err)
+		}
+		if err := pool.ForEach(ctx, p, upTo(5), func(context.Context, int) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range pool.MapSeq(ctx, p, slices.Values(upTo(5)), double) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := ctx.told.Load(); n != 0 || ctx.begun.Load() < 9 {
+		t.Errorf("%d of %d are still to be told of the end of the context", n, ctx.begun.Load())
+	}
+}
+
 // TestMapIsALoop compares Map and MapSeq with what a loop does.
 func TestMapIsALoop(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
