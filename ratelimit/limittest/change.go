@@ -166,7 +166,7 @@ func settings(s *suite) {
 	for range 5 { // shares that are no whole nanoseconds are rounded up
 		set(ratelimit.PerSecond(7).WithBurst(13).Named("slow"), ratelimit.PerSecond(11).Named("new"))
 		s.take(0)
-		set(ratelimit.PerSecond(16).WithBurst(9).Named("slow"), ratelimit.PerSecond(3).WithBurst(7).Named("new"))
+		set(ratelimit.PerSecond(10).WithBurst(9).Named("slow"), ratelimit.PerSecond(4).WithBurst(7).Named("new"))
 		s.denied(3)
 	}
 	for name, limits := range map[string][]ratelimit.Limit{"not valid": {{}}, "none": nil} {
