@@ -69,7 +69,7 @@
 //
 //   - nil is a success.
 //   - An error marked with [Ignore], and a refusal of a block inside (an error with Refused() bool that says true), is
-//     ignored: it says nothing about the dependency.
+//     ignored: it says nothing about the dependency. What bulkhead.Drop marks, as a sign of overload, is a failure.
 //   - context.DeadlineExceeded is a failure, whoever set the deadline: a dependency that hangs must show.
 //   - context.Canceled is ignored when the caller's own context has ended. If that ended with context.DeadlineExceeded as
 //     its cause (see context.Cause), it is a failure.

@@ -22,8 +22,10 @@ const (
 // Of judges err, which a call with ctx returned:
 //
 //   - nil is a success;
-//   - an error marked with [Ignore] and a refusal of a block inside are ignored. They are asked for before the context's
-//     errors: a refusal may be both, and says more;
+//   - an error marked with [Ignore] is ignored, and one marked with [Drop] is a failure. Of several marks the outermost
+//     counts;
+//   - a refusal of a block inside is ignored. It is asked for before the context's errors: a refusal may be both, and says
+//     more;
 //   - context.DeadlineExceeded is a failure, whoever set the deadline: a dependency that hangs must show;
 //   - context.Canceled is ignored when ctx has ended, for then it was the caller who left, unless ctx ended by a deadline
 //     or with one as its cause: that is a failure;
@@ -32,7 +34,10 @@ func Of(ctx context.Context, err error, isFailure func(error) bool) Outcome {
 	if err == nil {
 		return Success
 	}
-	if _, marked := errors.AsType[*ignoredError](err); marked || refusal.Refused(err) {
+	if m, marked := errors.AsType[*markedError](err); marked {
+		return m.as
+	}
+	if refusal.Refused(err) {
 		return Ignored
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -54,13 +59,23 @@ func Of(ctx context.Context, err error, isFailure func(error) bool) Outcome {
 
 // Ignore marks err as ignored. It returns nil for nil. The mark holds through wrapping, and errors.Is and errors.As see
 // err through it.
-func Ignore(err error) error {
+func Ignore(err error) error { return mark(err, Ignored) }
+
+// Drop marks err as a sign of overload, which is a failure to blocks that know no more of it. It returns nil for nil. The
+// mark holds as that of Ignore.
+func Drop(err error) error { return mark(err, Failure) }
+
+func mark(err error, as Outcome) error {
 	if err == nil {
 		return nil
 	}
-	return &ignoredError{err}
+	return &markedError{err, as}
 }
 
-type ignoredError struct{ error }
+type markedError struct {
+	error
 
-func (e *ignoredError) Unwrap() error { return e.error }
+	as Outcome
+}
+
+func (e *markedError) Unwrap() error { return e.error }

@@ -41,6 +41,10 @@ func TestWhatACallReturnedIsJudgedByTheContextItHad(t *testing.T) {
 		{"what isFailure lets pass", live, fmt.Errorf("user 7: %w", harmless), outcome.Success},
 		{"ignored", live, outcome.Ignore(errDown), outcome.Ignored},
 		{"ignored, wrapped", live, fmt.Errorf("call: %w", outcome.Ignore(context.DeadlineExceeded)), outcome.Ignored},
+		{"dropped, though it is no failure", live, fmt.Errorf("call: %w", outcome.Drop(harmless)), outcome.Failure},
+		{"dropped, a refusal", live, outcome.Drop(refusal{errDown, true}), outcome.Failure},
+		{"dropped, then ignored", live, outcome.Ignore(outcome.Drop(errDown)), outcome.Ignored},
+		{"ignored, then dropped", live, outcome.Drop(outcome.Ignore(errDown)), outcome.Failure},
 		{"a refusal inside", live, fmt.Errorf("call: %w", refusal{errDown, true}), outcome.Ignored},
 		{"a refusal that is a deadline too", late, refusal{context.DeadlineExceeded, true}, outcome.Ignored},
 		{"an error that says it is no refusal", live, refusal{errDown, false}, outcome.Failure},
@@ -62,12 +66,14 @@ func TestWhatACallReturnedIsJudgedByTheContextItHad(t *testing.T) {
 	}
 }
 
-func TestIgnoreKeepsTheErrorAndNil(t *testing.T) {
-	if outcome.Ignore(nil) != nil {
-		t.Error("Ignore(nil) is an error")
-	}
-	err := outcome.Ignore(fmt.Errorf("call: %w", errDown))
-	if !errors.Is(err, errDown) || err.Error() != "call: down" {
-		t.Errorf("%v", err)
+func TestAMarkKeepsTheErrorAndNil(t *testing.T) {
+	for name, mark := range map[string]func(error) error{"Ignore": outcome.Ignore, "Drop": outcome.Drop} {
+		if mark(nil) != nil {
+			t.Errorf("%s(nil) is an error", name)
+		}
+		err := mark(fmt.Errorf("call: %w", errDown))
+		if !errors.Is(err, errDown) || err.Error() != "call: down" {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

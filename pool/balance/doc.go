@@ -42,7 +42,7 @@
 //
 //   - nil is a success.
 //   - An error marked with [Ignore], and a refusal of a block inside (an error with Refused() bool that says true), says
-//     nothing about the endpoint.
+//     nothing about the endpoint. What bulkhead.Drop marks, as a sign of overload, is a failure.
 //   - context.DeadlineExceeded is a failure, whoever set the deadline: an endpoint that hangs must show.
 //   - context.Canceled says nothing when the caller's own context has ended. If that ended with
 //     context.DeadlineExceeded as its cause (see context.Cause), it is a failure.

@@ -24,26 +24,15 @@ const (
 // nil. The mark holds through wrapping, and errors.Is and errors.As see err through it.
 func Ignore(err error) error { return outcome.Ignore(err) }
 
-// Drop marks err as a sign of overload. It returns nil for nil. The mark holds through wrapping, and errors.Is and
-// errors.As see err through it.
-func Drop(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &droppedError{err}
-}
-
-type droppedError struct{ error }
-
-func (e *droppedError) Unwrap() error { return e.error }
+// Drop marks err as a sign of overload, which is a failure to a breaker and a balancer. It returns nil for nil. The mark
+// holds through wrapping, and errors.Is and errors.As see err through it. Of this mark and that of Ignore the outermost
+// counts.
+func Drop(err error) error { return outcome.Drop(err) }
 
 // judge returns what a call with ctx says that ended with err.
 func (b *Bulkhead) judge(ctx context.Context, err error) Outcome {
 	if err == nil {
 		return Succeeded
-	}
-	if _, marked := errors.AsType[*droppedError](err); marked {
-		return Dropped
 	}
 	open := false // whether the rules that all blocks share leave it open
 	switch outcome.Of(ctx, err, func(error) bool { open = true; return true }) {
@@ -54,7 +43,7 @@ func (b *Bulkhead) judge(ctx context.Context, err error) Outcome {
 	}
 	switch {
 	case !open:
-		return Dropped // by a deadline
+		return Dropped // by a mark or a deadline
 	case b.classify != nil:
 		return b.classify(err)
 	default:

@@ -38,6 +38,9 @@ func TestOutcomesAreJudgedAsDocumented(t *testing.T) {
 		{"a cancellation caused by a deadline", detached, context.Canceled, Dropped},
 		{"somebody else's cancellation", context.Background(), context.Canceled, Ignored},
 		{"marked as a drop", context.Background(), fmt.Errorf("call: %w", Drop(boom)), Dropped},
+		{"a refusal marked as a drop", context.Background(), Drop(hinting{true}), Dropped},
+		{"a cancellation marked as a drop", cancelled, Drop(context.Canceled), Dropped},
+		{"a drop marked to be ignored", context.Background(), Ignore(Drop(boom)), Ignored},
 		{"a deadline marked to be ignored", context.Background(), Ignore(context.DeadlineExceeded), Ignored},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
