@@ -159,7 +159,7 @@ func (m *model) take(at span, n int64, got ratelimit.Result) (fault string) {
 		return "it is allowed, and tells when to try again"
 	}
 	if i := m.fewer(binding, at); i >= 0 {
-		return fmt.Sprintf("%s has fewer tokens left, or as few and comes first", m.limits[i].Name)
+		return m.limits[i].Name + " has fewer tokens left, or as few and comes first"
 	}
 	return m.stands(binding, at, got)
 }

@@ -20,7 +20,7 @@ type server struct {
 }
 
 // record is what the server keeps of a key: how much each bucket lacks, in parts of which token make a token and rate
-// come in in a microsecond.
+// come in each microsecond.
 type record struct {
 	last    int64
 	missing []int64
@@ -43,7 +43,7 @@ func newServer(clock func() int64, limits ...ratelimit.Limit) *server {
 // microseconds is the clock of a process: since was its start.
 func microseconds(since time.Time) int64 { return time.Since(since).Microseconds() }
 
-// parts returns how many parts a token has, how many come in in a microsecond, and how many fit.
+// parts returns how many parts a token has, how many come in each microsecond, and how many fit.
 func parts(l ratelimit.Limit) (token, rate, size int64) {
 	if l.Tokens == ratelimit.Infinite || l.Burst == ratelimit.NoBurst {
 		return 1, 1, 0

@@ -123,7 +123,7 @@ func TestTheSuiteFindsAnAnswerThatIsWrong(t *testing.T) {
 		}},
 		"RetryAfter leaves out what has come in of a token": {"the answer of takes, denials and peeks", func(r ratelimit.Result, _ int64) ratelimit.Result {
 			if token := r.Limit.Per / time.Duration(r.Limit.Tokens); r.RetryAfter > 0 {
-				r.RetryAfter = (r.RetryAfter + token - 1) / token * token
+				r.RetryAfter += (token - r.RetryAfter%token) % token
 			}
 			return r
 		}},
