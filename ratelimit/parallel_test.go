@@ -101,3 +101,37 @@ func TestEveryDecisionIsCountedOnce(t *testing.T) {
 		t.Errorf("%+v, of which %d were allowed", s, allowed.Load())
 	}
 }
+
+// Reservations that are all cancelled, beside takes: nobody gets more than there is.
+func TestReservationsThatAreCancelledAtOnceCreateNothingUnderManyGoroutines(t *testing.T) {
+	for name, limits := range map[string][]ratelimit.Limit{
+		"one":   {ratelimit.PerHour(1000)},
+		"three": {ratelimit.PerHour(1000), ratelimit.PerDay(100_000).Named("b"), ratelimit.PerSecond(999_983).Named("c")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newWaiting(t, ratelimit.Options{}, limits...)
+			allowed, elapsed := hammer(50*time.Millisecond, func(g, i int) bool {
+				if g%2 == 0 {
+					return l.Allow()
+				}
+				r, err := l.Reserve(int64(1 + i%7))
+				if err != nil {
+					t.Error(err)
+					return false
+				}
+				if i%3 == 0 {
+					r.Delay()
+				}
+				r.Cancel()
+				return false
+			})
+			if most := 1000 + int64(elapsed*1000/time.Hour); allowed > most {
+				t.Errorf("%d were allowed, at most %d may be", allowed, most)
+			}
+			r, err := l.Take(0)
+			if err != nil || allowed+r.Remaining > 1001 {
+				t.Errorf("%d were allowed, and %d remain of 1000, %v", allowed, r.Remaining, err)
+			}
+		})
+	}
+}
