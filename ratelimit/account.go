@@ -3,7 +3,6 @@ package ratelimit
 import (
 	"errors"
 	"hash/maphash"
-	"math"
 	"math/bits"
 	"slices"
 	"sync"
@@ -15,11 +14,10 @@ import (
 var ErrFull = errors.New("joist/ratelimit: there is no place for another key")
 
 // account is the state of a key that has more than the one plain limit, or others. The lock of its shard guards it.
-// The word in its place is the moment at which all its buckets are full, in the unit of the plain limit, so that accounts
-// are dropped like words.
 type account struct {
 	plan  *plan
 	words []uint64
+	full  uint64 // the moment at which all its buckets are, in the unit of the plain limit: so it is dropped like a word
 }
 
 // act does what to n tokens of key, and with n = 0 looks. It is the way of all that is not a take of a plain limit.
@@ -27,7 +25,7 @@ func (k *Keyed[K]) act(key K, ns int64, what op, n int64) (Result, error) {
 	s, hash := k.shardOf(key)
 	now := k.bucket.instant(ns)
 	s.mu.Lock()
-	i, there := s.find(hash, key)
+	i, there := s.table.Load().seek(hash, key)
 	plan := k.plan
 	switch {
 	case there:
@@ -45,7 +43,7 @@ func (k *Keyed[K]) act(key K, ns int64, what op, n int64) (Result, error) {
 		}
 		ns = max(ns, k.clock.Now()) // that may have taken its time
 		s.mu.Lock()
-		i, there = s.find(hash, key)
+		i, there = s.table.Load().seek(hash, key)
 	}
 	var (
 		r      Result
@@ -69,26 +67,22 @@ func (k *Keyed[K]) act(key K, ns int64, what op, n int64) (Result, error) {
 
 // alter does what to n tokens of the key at place i, and returns its plan.
 func (s *shard[K]) alter(k *Keyed[K], i int, ns int64, what op, n int64) (r Result, v verdict, p *plan) {
-	place, a := &s.places[i], s.account(i)
-	if a == nil {
-		word := [1]uint64{place.full}
-		r, v = k.plan.answer(word[:], ns, what, n)
-		place.full = word[0]
-		s.fills(place.full)
-		return r, v, k.plan
+	t := s.table.Load()
+	if a := t.account(i); a != nil {
+		r, v = a.plan.answer(a.words, ns, what, n)
+		a.full = k.fullAt(a)
+		s.fills(a.full)
+		return r, v, a.plan
 	}
-	r, v = a.plan.answer(a.words, ns, what, n)
-	place.full = k.fullAt(a)
-	s.fills(place.full)
-	return r, v, a.plan
-}
-
-// account returns the account at place i, nil when there is only a word.
-func (s *shard[K]) account(i int) *account {
-	if s.accounts == nil {
-		return nil
+	for word := &t.places[i].word; ; {
+		full := word.Load()
+		after := [1]uint64{full}
+		r, v = k.plan.answer(after[:], ns, what, n)
+		if word.CompareAndSwap(full, after[0]) { // takes go on
+			s.fills(after[0])
+			return r, v, k.plan
+		}
 	}
-	return s.accounts[i]
 }
 
 // begin is alter for a key without a bucket. It is not placed when it would need one and there is no place.
@@ -108,14 +102,15 @@ func (s *shard[K]) begin(k *Keyed[K], hash uint64, key K, p *plan, ns int64, wha
 	return r, v, true
 }
 
-// place puts the buckets of a key that was claimed into a free place.
+// place puts the buckets of a key that was claimed into a place.
 func (s *shard[K]) place(k *Keyed[K], hash uint64, key K, p *plan, words []uint64, now uint64) {
 	if p == k.plan && k.simple {
-		s.insert(k, place[K]{hash, words[0], key}, nil, now)
+		s.insert(k, hash, key, words[0], nil, now)
 		return
 	}
-	a := &account{p, slices.Clone(words)}
-	s.insert(k, place[K]{hash, max(now, k.fullAt(a)), key}, a, now)
+	a := &account{plan: p, words: slices.Clone(words)}
+	a.full = max(now, k.fullAt(a))
+	s.insert(k, hash, key, a.full, a, now)
 }
 
 // roomy tells whether a key may find a place: it does when a search could not be in vain.
@@ -137,13 +132,13 @@ func (k *Keyed[K]) fullAt(a *account) uint64 {
 	b := &k.bucket
 	hi, lo := bits.Mul64(a.plan.idleAt(a.words), b.num)
 	if hi >= b.den {
-		return math.MaxUint64
+		return sealed - 1
 	}
 	at, rest := bits.Div64(hi, lo, b.den)
-	if rest != 0 && at != math.MaxUint64 {
+	if rest != 0 && at < sealed-1 {
 		at++
 	}
-	return at
+	return min(at, sealed-1)
 }
 
 // spill does what to n tokens of a key for which there is no place, in the overflow bucket, and with n = 0 looks.
@@ -198,26 +193,25 @@ func (k *Keyed[K]) SetLimits(key K, limits []Limit) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := k.bucket.instant(ns).at
-	i, there := s.find(hash, key)
+	t := s.table.Load()
+	i, there := t.seek(hash, key)
 	switch {
 	case there:
-		a := s.account(i)
+		full, a := t.seal(i) // takes wait for the lock now
 		if a == nil {
-			a = &account{k.plan, []uint64{s.places[i].full}}
+			a = &account{plan: k.plan, words: []uint64{full}}
 		}
-		a = &account{next, next.inherit(a.plan, a.words, ns)}
-		if s.accounts == nil {
-			s.accounts = make([]*account, len(s.places))
-		}
-		s.accounts[i] = a
-		s.places[i].full = max(now, k.fullAt(a))
-		s.fills(s.places[i].full)
+		a = &account{plan: next, words: next.inherit(a.plan, a.words, ns)}
+		a.full = max(now, k.fullAt(a))
+		t.open(i, a)
+		s.fills(a.full)
 	case !s.claim(k, now):
 		return ErrFull
 	default:
 		ns = max(ns, int64(k.bucket.reached(s.dropped))) // see shard
-		a := &account{next, next.full(ns)}
-		s.insert(k, place[K]{hash, max(now, k.fullAt(a)), key}, a, now)
+		a := &account{plan: next, words: next.full(ns)}
+		a.full = max(now, k.fullAt(a))
+		s.insert(k, hash, key, a.full, a, now)
 	}
 	return nil
 }

@@ -47,7 +47,8 @@ type KeyedOptions[K comparable] struct {
 }
 
 // Keyed is a token bucket for each key: users, clients, tenants. It is made with [NewKeyed] and safe for concurrent use.
-// A take holds the lock of a part of the keys for some 50 ns, and allocates nothing unless the table of that part grows.
+// A take of a key that has a bucket needs no lock and allocates nothing. A key without one takes the lock of a part of the
+// keys for some 50 ns, and one in many of these makes the table of that part anew.
 // It owns no goroutine and needs no closing. Keys are kept, never shown: they are in no metric, event or error.
 //
 // # Bounded
@@ -108,6 +109,9 @@ func NewKeyed[K comparable](o KeyedOptions[K]) (*Keyed[K], error) {
 		seed:      maphash.MakeSeed(),
 		maxKeys:   int64(o.MaxKeys),
 		shards:    make([]shard[K], shardsFor(o.MaxKeys)),
+	}
+	for i := range k.shards {
+		k.shards[i].init()
 	}
 	k.cells = newCells(k, o.MeterProvider, k.name)
 	k.plan = newPlan(o.Limits, k.cells)

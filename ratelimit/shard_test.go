@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -27,24 +28,30 @@ func at(ns uint64) instant { return instant{at: ns} }
 // audit checks what holds of a shard whenever its lock is free.
 func audit(t failer, k *Keyed[int], s *shard[int]) {
 	t.Helper()
-	taken, least := 0, uint64(1<<63)
-	for i := range s.places {
-		p := &s.places[i]
-		if p.hash == 0 {
-			if *p != (place[int]{}) {
-				t.Fatalf("the free place %d holds %+v", i, *p)
+	table, taken, used, least := s.table.Load(), 0, 0, uint64(1<<63)
+	for i := range table.places {
+		p := &table.places[i]
+		if p.hash.Load() == 0 {
+			if p.key != 0 || p.word.Load() != 0 {
+				t.Fatalf("the free place %d holds %d until %d", i, p.key, p.word.Load())
 			}
 			continue
 		}
-		taken++
-		least = min(least, p.full)
-		if j, there := s.find(p.hash, p.key); !there || j != i {
+		used++
+		full := table.full(i)
+		if full != sealed {
+			taken++
+			least = min(least, full)
+		}
+		if j, there := table.seek(p.hash.Load(), p.key); j != i || there != (full != sealed) || table.find(p.hash.Load(), p.key) != p {
 			t.Fatalf("key %d at place %d is found at %d (%v)", p.key, i, j, there)
 		}
 	}
-	if taken != s.taken || int64(taken) != k.keys.Load() || k.keys.Load() > k.maxKeys || 4*taken > 3*len(s.places) {
-		t.Fatalf("%d of %d places are taken, the shard counts %d, all shards %d, at most %d",
-			taken, len(s.places), s.taken, k.keys.Load(), k.maxKeys)
+	if taken != s.taken || int64(taken) != k.keys.Load() || k.keys.Load() > k.maxKeys {
+		t.Fatalf("%d places are taken, the shard counts %d, all shards %d, at most %d", taken, s.taken, k.keys.Load(), k.maxKeys)
+	}
+	if used != table.used || 4*used > 3*len(table.places) {
+		t.Fatalf("%d of %d places are used, the table counts %d", used, len(table.places), table.used)
 	}
 	if taken > 0 && s.notUntil > least {
 		t.Fatalf("no search before %d, but a bucket is full at %d", s.notUntil, least)
@@ -70,7 +77,7 @@ func TestDroppingBucketsDoesNotShow(t *testing.T) {
 			n := rapid.Int64Range(0, 4).Draw(t, "n")
 
 			judged := now // without a bucket, a late reading counts as the moment of the last drop
-			if _, there := s.find(hash(key), key); !there {
+			if _, there := s.table.Load().seek(hash(key), key); !there {
 				judged = max(now, s.dropped)
 			}
 			full, ok, found := s.take(k, hash(key), key, at(now), n)
@@ -79,10 +86,11 @@ func TestDroppingBucketsDoesNotShow(t *testing.T) {
 				if s.taken < maxKeys {
 					t.Fatalf("no place for key %d, though %d of %d are taken", key, s.taken, maxKeys)
 				}
-				for i := range s.places {
-					p, all := s.places[i], len(s.places) <= sweepPlaces // one search sees all
-					if all && p.hash != 0 && p.full <= now {
-						t.Fatalf("no place for key %d at %d, though the bucket of %d is full at %d", key, now, p.key, p.full)
+				table := s.table.Load()
+				for i := range table.places {
+					full, all := table.full(i), len(table.places) <= sweepPlaces // one search sees all
+					if all && full <= now {
+						t.Fatalf("no place for key %d at %d, though the bucket of %d is full at %d", key, now, table.places[i].key, full)
 					}
 				}
 				continue
@@ -122,6 +130,22 @@ func TestALateReadingDoesNotFindADroppedBucketFull(t *testing.T) {
 	}
 }
 
+func TestALateReadingDoesNotFindTheBucketsFullOfAKeyThatIsGivenLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newTestKeyed(t, Limit{Tokens: 1, Per: 100, Burst: 5}, 10)
+		time.Sleep(1000)
+		if err := k.SetLimits(1, []Limit{{Tokens: 1, Per: 100, Burst: 5, Name: "other"}}); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := k.act(1, 1000-400, take, 2); err != nil || r.Allowed { // the one that was there then, if it was dropped since
+			t.Errorf("%+v, %v", r, err)
+		}
+		if r, err := k.act(1, 1000, take, 5); err != nil || !r.Allowed {
+			t.Errorf("%+v, %v", r, err)
+		}
+	})
+}
+
 func TestASearchThatCannotSucceedIsNotMade(t *testing.T) {
 	const keys = 5000
 	k := newTestKeyed(t, Limit{Tokens: 1, Per: time.Hour, Burst: 2}, keys)
@@ -130,7 +154,7 @@ func TestASearchThatCannotSucceedIsNotMade(t *testing.T) {
 	for key := range keys {
 		s.take(k, spread(key), key, at(uint64(key)), 1)
 	}
-	rounds := len(s.places)/sweepPlaces + 1
+	rounds := len(s.table.Load().places)/sweepPlaces + 1
 	for key := range rounds {
 		if _, _, found := s.take(k, spread(keys+key), keys+key, at(keys), 1); found {
 			t.Fatal("there was a place among buckets in debt")
@@ -175,7 +199,7 @@ func TestATableShrinksWhenItsBucketsAreFull(t *testing.T) {
 		s.take(k, spread(key), key, at(0), 1)
 	}
 	audit(t, k, s)
-	grown := len(s.places)
+	grown := len(s.table.Load().places)
 	for key := range many {
 		s.take(k, spread(key), key, at(0), 1)
 	}
@@ -191,12 +215,28 @@ func TestATableShrinksWhenItsBucketsAreFull(t *testing.T) {
 		s.take(k, spread(key), key, at(uint64(time.Second)*uint64(key+2)), 1)
 	}
 	audit(t, k, s)
-	if grown < many || len(s.places) > grown/16 {
-		t.Errorf("the table has %d places, and had %d for %d keys in debt", len(s.places), grown, many)
+	if grown < many || len(s.table.Load().places) > grown/16 {
+		t.Errorf("the table has %d places, and had %d for %d keys in debt", len(s.table.Load().places), grown, many)
 	}
 	k.maxKeys = k.keys.Load() // at the bound again, the hand is within the smaller table
 	if _, ok, found := s.take(k, spread(-1), -1, at(1<<62), 1); !ok || !found {
 		t.Error("there was no place among full buckets")
 	}
 	audit(t, k, s)
+}
+
+func TestABucketThatWasTakenFromMeanwhileIsNotDropped(t *testing.T) {
+	k := newTestKeyed(t, Limit{Tokens: 1, Per: 100, Burst: 5}, 10)
+	s := &k.shards[0]
+	s.take(k, crowded(1), 1, at(0), 1)
+	table := s.table.Load()
+	i, _ := table.seek(crowded(1), 1)
+	seen := table.full(i)
+	s.take(k, crowded(1), 1, at(seen), 1)
+	if table.forget(i, seen) {
+		t.Error("a bucket was dropped that is not full any more")
+	}
+	if full, ok, _ := s.take(k, crowded(1), 1, at(seen), 1); !ok || full != seen+200 {
+		t.Errorf("the word is %d, want %d", full, seen+200)
+	}
 }

@@ -31,7 +31,7 @@ func TestASealedStateGivesNothing(t *testing.T) {
 	}
 }
 
-// An account goes with its key wherever a table moves that, and away with it.
+// An account goes with its key to another table, and away with it.
 func TestAccountsMoveWithTheirKeys(t *testing.T) {
 	const keys = 40
 	k := newTestKeyed(t, Every(100), 100)
@@ -39,34 +39,37 @@ func TestAccountsMoveWithTheirKeys(t *testing.T) {
 	p := testPlan(Every(100), Every(1000).Named("b"))
 	for key := range keys {
 		var a *account
+		full := uint64(1000 + key)
 		if key%3 > 0 {
-			a = &account{p, []uint64{uint64(key), 0}}
+			a = &account{plan: p, words: []uint64{uint64(key), 0}, full: full}
 		}
 		if !s.claim(k, 0) {
 			t.Fatal("no place")
 		}
-		s.insert(k, place[int]{crowded(key), uint64(1000 + key), key}, a, 0)
+		s.insert(k, crowded(key), key, full, a, 0)
 	}
 	for gone := range keys {
+		table := s.table.Load()
 		for key := range keys {
-			i, there := s.find(crowded(key), key)
+			i, there := table.seek(crowded(key), key)
 			if there != (key >= gone) {
-				t.Fatalf("key %d is there: %v, after %d were removed", key, there, gone)
+				t.Fatalf("key %d is there: %v, after %d were dropped", key, there, gone)
 			}
 			if !there {
 				continue
 			}
-			switch a := s.account(i); {
+			switch a := table.account(i); {
 			case key%3 == 0 && a != nil:
 				t.Fatalf("key %d has the account of %d", key, a.words[0])
 			case key%3 > 0 && (a == nil || a.words[0] != uint64(key)):
 				t.Fatalf("key %d has not its own account, but %v", key, a)
 			}
 		}
-		i, _ := s.find(crowded(gone), gone)
-		s.remove(i)
+		if freed := s.rebuild(uint64(1000 + gone)); freed != 1 {
+			t.Fatalf("%d were dropped at %d, want 1", freed, 1000+gone)
+		}
 	}
-	for i, a := range s.accounts {
+	for i, a := range s.table.Load().accounts {
 		if a != nil {
 			t.Errorf("the free place %d holds the account of %d", i, a.words[0])
 		}
