@@ -87,7 +87,7 @@ func (g *ledger) cancel(e *entry) {
 	e.gone, e.last, e.since = true, true, 0
 	later := g.entries[slices.Index(g.entries, e)+1:]
 	for _, x := range later {
-		if x.kind != refund && !(x.gone && x.last) {
+		if x.kind != refund && (!x.gone || !x.last) {
 			e.since += x.n
 			e.last = false
 		}
