@@ -1,3 +1,5 @@
+//go:build !race
+
 package bulkhead_test
 
 import (
@@ -5,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -57,23 +60,53 @@ func best() (tr trace) {
 	return tr
 }
 
-func TestPlotOfTheLimitHasACurveForEachRun(t *testing.T) {
+// usefulIn is how many answers in time a run has had from one second to another, as a share of the best.
+func (tr trace) usefulIn(from, to int, of trace) float64 {
+	got, could := 0.0, 0.0
+	for second := from; second < to; second++ {
+		got += tr.useful[second]
+		could += of.useful[second]
+	}
+	return got / could
+}
+
+// The guide on bounded concurrency shows the picture, and says in words what is to be seen.
+func TestPlotOfTheLimitShowsWhatTheGuideSays(t *testing.T) {
 	ideal := best()
 	twice := int(2 * ideal.limit[0])
-	curves := []curve{
+	gradient, fixed := draw(t, bulkhead.Gradient{}), draw(t, bulkhead.Fixed(twice))
+	for _, phase := range []struct {
+		name     string
+		from, to int // the seconds after the time to follow
+	}{{"whole", 10, 40}, {"half of the workers", 50, 70}, {"whole again", 90, 100}, {"half the speed", 110, 120}} {
+		if share := gradient.usefulIn(phase.from, phase.to, ideal); share < 0.9 {
+			t.Errorf("%s: Gradient gets %.2f of what can be had", phase.name, share)
+		}
+	}
+	if share := fixed.usefulIn(50, 70, gradient); share > 0.05 {
+		t.Errorf("with half of the workers a fixed limit gets %.2f of what Gradient does, want hardly any", share)
+	}
+	if share := fixed.usefulIn(110, 120, gradient); share < 0.15 || share > 0.35 {
+		t.Errorf("at half the speed a fixed limit gets %.2f of what Gradient does, want about a quarter", share)
+	}
+	picture := plot([]curve{
 		{"the best fixed limit of the moment", "#9aa0a6", ideal},
-		{fmt.Sprintf("Fixed(%d), twice too large", twice), "#d1495b", draw(t, bulkhead.Fixed(twice))},
-		{"Gradient{}", "#1f6feb", draw(t, bulkhead.Gradient{})},
-	}
-	picture := plot(curves)
-	if got := strings.Count(picture, "<polyline"); got != 2*len(curves) {
-		t.Errorf("%d lines", got)
-	}
-	if *plotFile == "" {
+		{fmt.Sprintf("Fixed(%d), twice too large", twice), "#d1495b", fixed},
+		{"Gradient{}", "#1f6feb", gradient},
+	})
+	if *plotFile != "" {
+		if err := os.WriteFile(*plotFile, []byte(picture), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		return
 	}
-	if err := os.WriteFile(*plotFile, []byte(picture), 0o600); err != nil {
+	drawn, err := os.ReadFile("../../docs/bulkhead-limit.svg")
+	if err != nil {
 		t.Fatal(err)
+	}
+	points := regexp.MustCompile(`points="[^"]*"`)
+	if points.ReplaceAllString(picture, "") != points.ReplaceAllString(string(drawn), "") {
+		t.Error("docs/bulkhead-limit.svg is to be drawn anew")
 	}
 }
 
