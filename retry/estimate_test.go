@@ -78,3 +78,39 @@ func TestAnAttemptThatLostTellsNothing(t *testing.T) {
 		}
 	})
 }
+
+// A reading of the clock costs more than all else that a success needs. So few are timed while all is well.
+func TestWhileAttemptsSucceedOneInSixteenIsTimed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{})
+		succeed := func(times int, d time.Duration) {
+			for range times {
+				if err := p.Do(t.Context(), func(context.Context) error { time.Sleep(d); return nil }); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		succeed(32, time.Second)
+		succeed(15, 3*time.Second) // one of them, or two when the stack moves
+		if got := p.Stats().TypicalAttempt; got > 2*time.Second {
+			t.Errorf("a typical attempt takes %v after 15 that took 3s: they were all timed", got)
+		}
+	})
+}
+
+func TestRetriesThatFailAreTimedToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{MaxAttempts: 2, Backoff: instant, Budget: retry.NoBudget})
+		for range 50 {
+			_ = p.Do(t.Context(), func(ctx context.Context) error {
+				if retry.Attempt(ctx) == 2 {
+					time.Sleep(time.Second)
+				}
+				return errDown
+			})
+		}
+		if got := p.Stats().TypicalAttempt; got < 300*time.Millisecond {
+			t.Errorf("a typical attempt takes %v, of which each second one takes 1s", got)
+		}
+	})
+}

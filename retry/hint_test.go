@@ -156,3 +156,20 @@ func TestAHintOfForeverBringsNoOtherAttempt(t *testing.T) {
 		}
 	})
 }
+
+func TestAHintThatIsTooLongForTheDeadlineTooIsADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPolicy(t, retry.Options{HedgeDelay: time.Hour, MaxHint: time.Second})
+		for name, call := range map[string]func(context.Context, *retry.Policy, func(context.Context) error) error{"Do": do, "Hedge": hedge} {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			work, _ := failing(9, retry.After(errDown, time.Minute))
+			began := time.Now()
+			err := call(ctx, p, work)
+			stopped(t, err, retry.ReasonDeadline, 1)
+			if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errDown) || time.Since(began) != 0 {
+				t.Errorf("%s: %v after %v", name, err, time.Since(began))
+			}
+			cancel()
+		}
+	})
+}
