@@ -314,3 +314,43 @@ func TestOfConcurrentModesOfAKeyedOneHoldsForAllKeys(t *testing.T) {
 		t.Errorf("%d calls: %+v", calls.Load(), s)
 	}
 }
+
+// While it is forced closed a breaker looks away. The first outcome after that is looked at, though it is a success and the
+// window was known to be harmless before.
+func TestWhatHappensWhileForcedClosedDecidesWithTheNextOutcome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := breaker.Options{MinCalls: 4, Mode: breaker.ForcedClosed}
+		harmless := func(b *breaker.Breaker) {
+			wantErr(t, fail(b), errDown)
+			for range 3 {
+				wantErr(t, succeed(b), nil)
+			}
+		}
+
+		b := must(breaker.New(o))
+		harmless(b)
+		for range 4 {
+			wantErr(t, fail(b), errDown)
+		}
+		b.SetMode(breaker.Normal)
+		wantState(t, b, breaker.Closed)
+		wantErr(t, succeed(b), nil) // 5 of 9 failed
+		wantState(t, b, breaker.Open)
+
+		o.SlowCall, o.SlowRatio = time.Second, 0.5
+		b = must(breaker.New(o))
+		for range 5 {
+			hangs := must(b.Allow(t.Context()))
+			defer hangs.Done(nil)
+		}
+		time.Sleep(1100 * time.Millisecond)
+		harmless(b)
+		time.Sleep(200 * time.Millisecond)
+		if s := b.Stats(); s.WindowSlow != 5 || s.State != breaker.Closed {
+			t.Fatalf("%+v", s)
+		}
+		b.SetMode(breaker.Normal)
+		wantErr(t, succeed(b), nil) // 5 of 10 hang
+		wantState(t, b, breaker.Open)
+	})
+}

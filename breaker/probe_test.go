@@ -2,6 +2,7 @@ package breaker_test
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -293,4 +294,21 @@ func TestAnAmendedProbeIsAFailure(t *testing.T) {
 			t.Fatalf("%+v", s)
 		}
 	})
+}
+
+func TestWhoeverFindsAllProbesOutIsToldToComeWhenOneIsSurelyBack(t *testing.T) {
+	for _, o := range []breaker.Options{{OpenFor: 2 * time.Second, ProbeTimeout: time.Minute}, {OpenFor: time.Minute, ProbeTimeout: 2 * time.Second}} {
+		synctest.Test(t, func(t *testing.T) {
+			o.MinCalls, o.Probes, o.MaxOpenFor = 1, 1, o.OpenFor
+			b := must(breaker.New(o))
+			wantErr(t, fail(b), errDown)
+			time.Sleep(o.OpenFor)
+			probe := must(b.Allow(t.Context()))
+			defer probe.Done(nil)
+			open, ok := errors.AsType[*breaker.OpenError](succeed(b))
+			if !ok || open.State != breaker.HalfOpen || open.RetryAfter() != 2*time.Second {
+				t.Errorf("OpenFor %v, ProbeTimeout %v: %+v", o.OpenFor, o.ProbeTimeout, open)
+			}
+		})
+	}
 }
