@@ -124,6 +124,9 @@ func TestADroppedBreakerWorksOnAndItsCountsStay(t *testing.T) {
 	}
 	eventually(t, func() bool { return breaker.DroppedTallies(k) == 0 })
 	wantSeries(t, p, want)
+	if s := k.Stats(); s.Successes != 2 || s.Failures != 2 || s.Refused != 1 { // the metrics would not fall if these did
+		t.Errorf("%+v", s)
+	}
 	runtime.KeepAlive(k)
 }
 
