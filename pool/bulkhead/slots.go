@@ -51,15 +51,21 @@ const unsampled = math.MinInt64
 // sees the two top bits clears the upper by a compare-and-swap and adds its worth to carried. That there is half of it
 // left keeps an entry that is retracted later from borrowing. A reader takes carried first and the word second, so
 // that it may miss a carry under way and be short for a moment, but never counts one twice.
+//
+// What calls write has a cache line to itself, and the rest one that is only read. Together they fill 128 bytes, which the
+// allocator aligns: with less, chance would say what shares the lines.
 type slots struct {
 	word    atomic.Uint64
 	limit   atomic.Uint64
 	typical clock.Average // the time of a call
 	carried atomic.Int64
+	_       [32]byte
+
 	clock   clock.Clock
 	queue   *queue          // nil when nobody waits
 	adapt   *adapter        // nil when the limit is fixed
 	refused *telemetry.Cell // words: those after wordAccepted
+	_       [16]byte
 }
 
 // enter takes a slot. It returns when the call began if its time is to be taken, else unsampled.
