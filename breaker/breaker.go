@@ -178,7 +178,9 @@ func (b *Breaker) goesOut(in *era, mark int64) (_ *era, ticket uint64, err error
 func (b *Breaker) turnAway(ctx context.Context, in *era) (_ *era, ticket uint64, err error) {
 	refusal := b.refusal.Load()
 	if mode := modeOf(in.word); mode != Normal && mode.spares(ctx) {
-		b.event(ctx, "joist.breaker.spared", refusal.State)
+		if trace.SpanFromContext(ctx).IsRecording() { // or the event's attributes are allocated for nobody
+			b.event(ctx, "joist.breaker.spared", refusal.State)
+		}
 		b.tally.turnAway(wordSpared)
 		return in, spent, nil
 	}
