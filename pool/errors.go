@@ -76,12 +76,22 @@ func (e *ClosedError) Refused() bool { return true }
 // RetryAfter returns 0: a closed pool stays closed.
 func (e *ClosedError) RetryAfter() time.Duration { return 0 }
 
-// PanicError is returned by [Future.Wait] when the task panicked, and raised by [Map], [ForEach] and [MapSeq].
+// PanicError is returned by [Future.Wait] when the task panicked, and raised by [Map], [ForEach] and [MapSeq]. One that a
+// Map raises inside a task is that of the task too.
 type PanicError struct {
 	// Value is what the task panicked with.
 	Value any
 	// Stack is the stack of the task's goroutine at the panic, as runtime/debug.Stack formats it.
 	Stack []byte
+}
+
+// newPanicError returns the error of a panic. What a Map inside of the task has raised stays as it is: its stack is the one
+// to look at.
+func newPanicError(value any, stack []byte) *PanicError {
+	if e, ok := value.(*PanicError); ok {
+		return e
+	}
+	return &PanicError{Value: value, Stack: stack}
 }
 
 // Error tells the value of the panic and, on the lines that follow, the stack, so that a crash shows where it began.

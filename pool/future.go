@@ -188,7 +188,7 @@ func (f *Future[V]) broke(p *Pool, value any, stack []byte) {
 		return
 	}
 	p.count(wordPanic)
-	err := &PanicError{Value: value, Stack: stack}
+	err := newPanicError(value, stack)
 	unseen := runtime.AddCleanup(f, unseenPanic, lostPanic{err, p.onPanic})
 	f.unseen = &unseen
 	f.settle(zero, err)

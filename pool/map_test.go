@@ -163,6 +163,24 @@ func TestAPanicOfAnItemReachesTheCallerOfMapWithItsStack(t *testing.T) {
 	}
 }
 
+func TestAPanicOutOfANestedMapKeepsItsValueAndStack(t *testing.T) {
+	p := open(t, pool.Options{Workers: 1})
+	f, err := pool.Submit(t.Context(), p, func(ctx context.Context) (int, error) {
+		return 0, pool.ForEach(ctx, p, upTo(2), func(ctx context.Context, _ int) error {
+			return pool.ForEach(ctx, p, upTo(2), func(context.Context, int) error { explode("boom"); return nil })
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Wait(t.Context())
+	broke, ok := errors.AsType[*pool.PanicError](err)
+	if !ok || broke.Value != "boom" || strings.Count(broke.Error(), "joist/pool: the task panicked") != 1 ||
+		!strings.Contains(string(broke.Stack), "pool_test.explode") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAPanicErrorThatAnItemReturnsIsAnErrorOfMap(t *testing.T) {
 	p := open(t, pool.Options{Workers: 1})
 	broke := &pool.PanicError{Value: "inner"}
