@@ -84,3 +84,26 @@ func TestTheLimitBeginsWithinItsBounds(t *testing.T) {
 		}
 	}
 }
+
+func TestTheTextsOfRefusalsTellTheirReason(t *testing.T) {
+	const full = `joist/bulkhead: "users" is full: 3 of 3 calls in flight`
+	for want, e := range map[string]*bulkhead.FullError{
+		full:                                   {Reason: bulkhead.ReasonFull},
+		full + ", 2 queued":                    {Reason: bulkhead.ReasonFull, Queued: 2},
+		full + "; waited for too long":         {Reason: bulkhead.ReasonWait},
+		full + "; shed from the queue":         {Reason: bulkhead.ReasonShed},
+		full + "; no slot before the deadline": {Reason: bulkhead.ReasonDeadline},
+	} {
+		e.Name, e.Limit, e.InFlight = "users", 3, 3
+		if got := e.Error(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	for r, want := range map[bulkhead.Reason]string{
+		bulkhead.ReasonFull: "full", bulkhead.ReasonWait: "wait", bulkhead.ReasonShed: "shed", bulkhead.ReasonDeadline: "deadline", 9: "Reason(9)",
+	} {
+		if got := r.String(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
