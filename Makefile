@@ -52,6 +52,7 @@ test-plain: # All tests of all modules without the race detector: some count all
 test-long: ## Run the tests again and again: on 1, 2 and 4 cores, properties with many more cases; throughput
 	@$(SETUP)
 	$(GOTEST) $(CURDIR)/examples -tags long -run BareHandler -count 1 -v ./...
+	$(GOTEST) $(CURDIR) -tags long -timeout 20m -count 1 -v ./ratelimit
 	CGO_ENABLED=1 $(GOTEST) $(CURDIR) -race -timeout 20m -count 3 -cpu 1,2,4 ./...
 	@rapid=$$(go list -f '{{range .TestImports}}{{if eq . "pgregory.net/rapid"}}{{$$.ImportPath}}{{end}}{{end}} {{range .XTestImports}}{{if eq . "pgregory.net/rapid"}}{{$$.ImportPath}}{{end}}{{end}}' ./...); \
 	if [ -n "$$(echo $$rapid)" ]; then $(GOTEST) $(CURDIR) -timeout 20m -count 1 $$rapid -rapid.checks=5000; fi
