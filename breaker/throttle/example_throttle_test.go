@@ -40,7 +40,7 @@ func ExampleThrottledError() {
 	sent := 0
 	for range 10_000 {
 		err := t.Do(context.Background(), func(context.Context) error { sent++; return errors.New("429 too many requests") })
-		if refused, ok := errors.AsType[*throttle.ThrottledError](err); ok && refused.Probability > 0.99 {
+		if refused, ok := errors.AsType[*throttle.ThrottledError](err); ok && refused.Probability > 0.9 {
 			fmt.Println(refused.Name, "is throttled:", errors.Is(err, throttle.ErrThrottled), refused.Refused())
 			break
 		}
