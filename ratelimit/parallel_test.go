@@ -68,7 +68,7 @@ func TestManyGoroutinesNeverGetMoreThanBurstAndRate(t *testing.T) {
 
 func TestAFloodOfKeysGetsNoMoreThanItsBucketsAndOneMore(t *testing.T) {
 	const maxKeys = 100
-	k := newKeyed(t, ratelimit.PerHour(1000).WithBurst(1), maxKeys)
+	k := newKeyed(t, ratelimit.PerDay(1), maxKeys) // of which none comes in meanwhile
 	k.Allow("honest")
 	allowed, _ := hammer(50*time.Millisecond, func(g, i int) bool { return k.Allow(fmt.Sprint(g, i)) })
 	if most := int64(maxKeys-1) + 1; allowed > most {
@@ -105,12 +105,12 @@ func TestEveryDecisionIsCountedOnce(t *testing.T) {
 // Reservations that are all cancelled, beside takes: nobody gets more than there is.
 func TestReservationsThatAreCancelledAtOnceCreateNothingUnderManyGoroutines(t *testing.T) {
 	for name, limits := range map[string][]ratelimit.Limit{
-		"one":   {ratelimit.PerHour(1000)},
-		"three": {ratelimit.PerHour(1000), ratelimit.PerDay(100_000).Named("b"), ratelimit.PerSecond(999_983).Named("c")},
+		"one":   {ratelimit.PerHour(1).WithBurst(1000)}, // of which none comes in meanwhile
+		"three": {ratelimit.PerHour(1).WithBurst(1000), ratelimit.PerDay(100_000).Named("b"), ratelimit.PerSecond(999_983).Named("c")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newWaiting(t, ratelimit.Options{}, limits...)
-			allowed, elapsed := hammer(50*time.Millisecond, func(g, i int) bool {
+			allowed, _ := hammer(50*time.Millisecond, func(g, i int) bool {
 				if g%2 == 0 {
 					return l.Allow()
 				}
@@ -125,11 +125,8 @@ func TestReservationsThatAreCancelledAtOnceCreateNothingUnderManyGoroutines(t *t
 				r.Cancel()
 				return false
 			})
-			if most := 1000 + int64(elapsed*1000/time.Hour); allowed > most {
-				t.Errorf("%d were allowed, at most %d may be", allowed, most)
-			}
 			r, err := l.Take(0)
-			if err != nil || allowed+r.Remaining > 1001 {
+			if err != nil || allowed+r.Remaining > 1000 {
 				t.Errorf("%d were allowed, and %d remain of 1000, %v", allowed, r.Remaining, err)
 			}
 		})

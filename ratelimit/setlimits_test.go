@@ -68,7 +68,7 @@ func TestLimitsThatAreNotValidAreNotSet(t *testing.T) {
 }
 
 func TestNoTakeIsLostOrMadeTwiceWhileLimitsAreSet(t *testing.T) {
-	hour := ratelimit.PerHour(100_000).Named("hour")
+	hour := ratelimit.PerHour(1).WithBurst(100_000).Named("hour") // of which none comes in meanwhile
 	for name, sets := range map[string][][]ratelimit.Limit{
 		"one limit":      {{hour}, {hour}},
 		"one and two":    {{hour}, {hour, ratelimit.Unlimited()}},
@@ -91,19 +91,17 @@ func TestNoTakeIsLostOrMadeTwiceWhileLimitsAreSet(t *testing.T) {
 					}
 				}
 			})
-			allowed, elapsed := hammer(50*time.Millisecond, func(int, int) bool { return l.AllowN(7) })
+			allowed, _ := hammer(50*time.Millisecond, func(int, int) bool { return l.AllowN(7) })
 			close(stop)
 			setter.Wait()
-			l.Stats()
-			most := (100_000 + int64(elapsed)*100_000/int64(time.Hour)) / 7
-			if allowed > most || allowed < 1 {
+			if most := int64(100_000 / 7); allowed > most || allowed < 1 {
 				t.Errorf("%d were allowed, at most %d may be", allowed, most)
 			}
 			if s := l.Stats(); s.Allowed != allowed {
 				t.Errorf("%d were allowed, %+v", allowed, s)
 			}
 			r, err := l.Take(0)
-			if gone := 100_000 - r.Remaining; err != nil || gone > 7*allowed+1 || gone < 7*allowed-5 {
+			if gone := 100_000 - r.Remaining; err != nil || gone < 7*allowed || gone > 7*allowed+1 { // a share is rounded up
 				t.Errorf("%d tokens are gone, and %d were taken", gone, 7*allowed)
 			}
 		})

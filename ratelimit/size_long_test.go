@@ -6,6 +6,5 @@ import "time"
 
 const (
 	demandFor   = 5 * time.Second
-	demandShare = 0.99
 	hostileKeys = 10_000_000
 )
