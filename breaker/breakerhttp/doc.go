@@ -11,7 +11,8 @@
 //
 // The outcome of a request is decided when the header of its response arrives. A transport error is a failure, except the
 // caller's own cancellation; so is a response of status 500 or above. Every other response is a success, 429 included:
-// a server that limits one client is well. Options.FailedResponse decides otherwise.
+// a server that limits one client is well. Options.FailedResponse decides otherwise. A request that net/http cannot send,
+// for a header field that is not valid or a scheme that it does not know, counts as nothing: no host has seen it.
 //
 // How long a request took, which Options.SlowCall asks, is the time to that header, too: a long download is not slow. A
 // request that hangs without one counts as slow while it does.

@@ -8,12 +8,14 @@ import (
 
 	"github.com/joist-go/joist/breaker"
 	"github.com/joist-go/joist/internal/options"
+	"github.com/joist-go/joist/internal/validhttp"
 )
 
 // Options configure a [Transport]. The zero Options are valid.
 type Options struct {
 	// Options are those of the breaker of each host. Name, MeterProvider and TracerProvider are for all hosts together:
-	// they share one set of metrics, in which no host is named. IsFailure decides over transport errors only.
+	// they share one set of metrics, in which no host is named. IsFailure decides over transport errors only,
+	// and is not asked about a request that cannot be sent.
 	breaker.Options
 
 	// Base sends the requests. Nil is http.DefaultTransport.
@@ -97,7 +99,11 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err = t.base.RoundTrip(req)
 	switch {
 	case err != nil:
-		x.permit.Done(err)
+		if validhttp.Unsendable(req, err) {
+			x.permit.Done(breaker.Ignore(err)) // the host has no part in it
+		} else {
+			x.permit.Done(err)
+		}
 		closeBody(res) // a base that breaks its contract may return both
 		res = nil
 	case res == nil || t.failed(res): // nil: another such base, of which http.Client complains

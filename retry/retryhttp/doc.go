@@ -23,6 +23,10 @@
 // TLS, and after the answers 429, 502, 503 and 504. The server's Retry-After is waited for, if MaxHint and the deadline
 // allow it; if not, the answer is returned at once.
 //
+// A request that cannot be sent makes one attempt, and the base's error is returned as it is. That is one with a method, a
+// header field or a trailer that is not HTTP, and one that the base refuses with the words of net/http, for its URL, say:
+// a scheme that net/http does not know is one that Base may know, and a Base may put a host where there is none.
+//
 // # What is returned
 //
 // The answer of the last attempt, whole, with a nil error. If that attempt had none, or the request's context is over, a

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/joist-go/joist/internal/validhttp"
 	"github.com/joist-go/joist/retry"
 )
 
@@ -34,7 +35,8 @@ func (x *exchange) attempt(ctx context.Context) error {
 	}
 	if err != nil {
 		x.err = err
-		return x.verdict(err, x.repeatable && !hopeless(err) || x.replayable && unprocessed(err))
+		mayRetry := x.repeatable && !hopeless(err) || x.replayable && unprocessed(err)
+		return x.verdict(err, mayRetry && !validhttp.Unsendable(x.req, err))
 	}
 	if x.t.retried(x.resp.StatusCode) {
 		wait := retryAfter(x.resp.Header, time.Now())
