@@ -52,7 +52,11 @@ func TestAPanicIsEverybodysErrorAndTheNextBatchRuns(t *testing.T) {
 	for _, key := range []int{-1, -2} {
 		p, ok := errors.AsType[*batch.PanicError](failed[key])
 		if !ok || !errors.Is(p, errRun) || p.Refused() || !strings.Contains(string(p.Stack), "TestAPanicIsEverybodys") {
-			t.Errorf("key %d: %v", key, failed[key])
+			t.Fatalf("key %d: %v", key, failed[key])
+		}
+		if text := p.Error(); !strings.HasPrefix(text, "joist/batch: the batch panicked: "+errRun.Error()+"\n\n") ||
+			!strings.HasSuffix(text, string(p.Stack)) {
+			t.Errorf("key %d: the text has not both value and stack: %s", key, text)
 		}
 	}
 	if v, err := b.Get(t.Context(), 1); v != 2 || err != nil {

@@ -132,9 +132,9 @@ type PanicError struct {
 	Stack []byte // its stack at the panic, as debug.Stack formats it
 }
 
-// Error tells the value of the panic, without the stack.
+// Error returns the value and, on the lines that follow, the stack, so that a crash shows where it began.
 func (e *PanicError) Error() string {
-	return fmt.Sprintf("joist/batch: the batch panicked: %v", e.Value)
+	return fmt.Sprintf("joist/batch: the batch panicked: %v\n\n%s", e.Value, e.Stack)
 }
 
 // Unwrap returns Value if it is an error, else nil.

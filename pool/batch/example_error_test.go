@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/joist-go/joist"
 	"github.com/joist-go/joist/pool/batch"
@@ -30,7 +31,8 @@ func ExamplePanicError() {
 
 	_, err := users.Get(context.Background(), 7)
 	panicked, ok := errors.AsType[*batch.PanicError](err)
-	fmt.Println(err)
+	first, _, _ := strings.Cut(err.Error(), "\n") // and then the stack
+	fmt.Println(first)
 	fmt.Println(ok, panicked.Value, len(panicked.Stack) > 0)
 	// Output:
 	// joist/batch: the batch panicked: no rows
