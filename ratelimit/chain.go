@@ -22,7 +22,7 @@ type Refunder interface {
 // So no bucket ever gives more than its limits, but for a moment one may hold less than it would: a chain is not
 // atomic, as several limits of one block are. [TakerOf], [Limiter.Taker] and [Rekeyed] tell which bucket a key means to each.
 //
-// The answer is that of the taker that denied, or of the one with the fewest tokens left, a shadow only if all are. Takers
+// The answer is that of the taker that denied, or of the first with the fewest tokens left, a shadow only if all are. Takers
 // should be ordered from the one that denies most often. Chain panics if there is no taker, or if one is nil or, but for
 // the last, no [Refunder].
 func Chain(takers ...Taker) Refunder {

@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"math"
 	"math/bits"
 	"time"
 )
@@ -85,10 +86,12 @@ func (p *plan) take(words []uint64, ns, n int64) verdict {
 		switch {
 		case ok:
 			after[i] = next
-			if left := b.left(next, now); least < 0 || left < least {
-				if p.strict == 0 || !b.limit.Shadow {
-					least, v.binding = left, i
-				}
+			if p.strict != 0 && b.limit.Shadow {
+				continue
+			}
+			left := b.left(next, now)
+			if least < 0 || left < least || left == least && p.slower(after[:], ns, left, i, v.binding) {
+				least, v.binding = left, i
 			}
 		case b.limit.Shadow:
 			v.shadow |= 1 << i
@@ -113,6 +116,19 @@ func (b *bucket) left(full uint64, now instant) int64 {
 		return int64(b.filled(full-at) / b.cost)
 	}
 	return b.burst
+}
+
+// more returns how long it takes from ns until there is a token more than those that are left. A full bucket never has more.
+func (b *bucket) more(full uint64, ns, left int64) time.Duration {
+	if left == b.burst {
+		return math.MaxInt64
+	}
+	return b.until(full+uint64(left+1)*b.cost-b.size, ns)
+}
+
+// slower tells whether limit i, which has as many tokens left as limit j, takes longer to have one more.
+func (p *plan) slower(words []uint64, ns, left int64, i, j int) bool {
+	return p.buckets[i].more(words[i], ns, left) > p.buckets[j].more(words[j], ns, left)
 }
 
 // deny returns the verdict on n tokens that do not fit: which limit denies them for the longest time, and which shadows
@@ -263,7 +279,7 @@ func (p *plan) peek(words []uint64, ns int64) Result {
 		if b.size != 0 {
 			left = b.left(words[i], b.instant(ns))
 		}
-		if least < 0 || left < least {
+		if least < 0 || left < least || left == least && p.slower(words, ns, left, i, binding) {
 			binding, least = i, left
 		}
 	}

@@ -15,7 +15,8 @@ var ErrHorizon = errors.New("joist/ratelimit: the debt is longer than a bucket c
 
 // Result is the answer to a take: what was decided, and how the bucket of the limit that decided stands afterwards. With
 // several limits, that is the one that denies the longest, or, of a take that was allowed, the one with the fewest tokens
-// left, and the first of those. A shadow does not decide, unless there is no other limit.
+// left. Of several of those it is the one that takes the longest to have more, and of such the first. A shadow does not
+// decide, unless there is no other limit.
 type Result struct {
 	// Allowed tells whether the tokens were taken. Nothing was taken otherwise.
 	Allowed bool

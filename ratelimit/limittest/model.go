@@ -2,6 +2,7 @@ package limittest
 
 import (
 	"fmt"
+	"math"
 	"math/big"
 	"time"
 
@@ -159,20 +160,38 @@ func (m *model) take(at span, n int64, got ratelimit.Result) (fault string) {
 		return "it is allowed, and tells when to try again"
 	}
 	if i := m.fewer(binding, at); i >= 0 {
-		return m.limits[i].Name + " has fewer tokens left, or as few and comes first"
+		return m.limits[i].Name + " has fewer tokens left, or as few and is to be named first"
 	}
 	return m.stands(binding, at, got)
 }
 
-// fewer returns the limit that must be named instead of the binding one when a take was allowed, or −1.
+// fewer returns the limit that must be named instead of the binding one when a take was allowed, or −1: one that has fewer
+// tokens left, or as few and no more until later, or neither and comes first. A chain does not know when there are more.
 func (m *model) fewer(binding int, at span) int {
 	fewest, _ := m.left(binding, at)
+	_, latest := m.more(binding, at, fewest)
 	for i := range m.limits {
-		if _, most := m.left(i, at); most < fewest || most == fewest && i < binding {
+		_, most := m.left(i, at)
+		if most < fewest {
+			return i
+		}
+		if i == binding || most > fewest {
+			continue
+		}
+		earliest, _ := m.more(i, at, fewest)
+		if earliest > latest && !m.inOrder || i < binding && (earliest == latest || m.inOrder) {
 			return i
 		}
 	}
 	return -1
+}
+
+// more returns how long it takes until bucket i has a token more than left, at least and at most. A full one never has.
+func (m *model) more(i int, at span, left int64) (least, most time.Duration) {
+	if left >= m.limits[i].Burst {
+		return math.MaxInt64, math.MaxInt64
+	}
+	return m.wait(i, at, left+1)
 }
 
 // denied tells what is wrong with the answer to a take that was denied by the binding limit.

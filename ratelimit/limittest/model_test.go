@@ -72,3 +72,37 @@ func TestTheModelAcceptsWhatIsRightForAMomentOfTheCall(t *testing.T) {
 		}
 	}
 }
+
+// Of limits with as few tokens left the one is named that takes the longest to have more, which a full one never has, and of
+// such the first. A chain names the first.
+func TestTheModelTellsWhichOfTheLimitsWithAsFewTokensLeftIsNamed(t *testing.T) {
+	fast, slow := ratelimit.PerSecond(10).WithBurst(4).Named("fast"), ratelimit.PerSecond(1).WithBurst(4).Named("slow")
+	small := ratelimit.PerSecond(10).WithBurst(2).Named("small")
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		limits  []ratelimit.Limit
+		missing []time.Duration
+		inOrder bool
+		want    string
+	}{
+		{[]ratelimit.Limit{fast, slow}, []time.Duration{200 * ms, 2000 * ms}, false, "slow"},
+		{[]ratelimit.Limit{slow, fast}, []time.Duration{2000 * ms, 200 * ms}, false, "slow"},
+		{[]ratelimit.Limit{fast, slow}, []time.Duration{200 * ms, 1099 * ms}, false, "fast"}, // slow has one in 99 ms
+		{[]ratelimit.Limit{fast, slow}, []time.Duration{200 * ms, 1100 * ms}, false, "fast"}, // both in 100 ms
+		{[]ratelimit.Limit{slow, fast}, []time.Duration{1100 * ms, 200 * ms}, false, "slow"},
+		{[]ratelimit.Limit{slow, small}, []time.Duration{2000 * ms, 0}, false, "small"},
+		{[]ratelimit.Limit{fast, slow}, []time.Duration{200 * ms, 2000 * ms}, true, "fast"},
+	} {
+		for i, l := range c.limits {
+			m := newModel(c.limits, Harness{Resolution: 1, InOrder: c.inOrder})
+			for j, missing := range c.missing {
+				m.full[j] = between(time.Second+missing, time.Second+missing)
+			}
+			r := ratelimit.Result{Allowed: true, Remaining: 2, ResetAfter: c.missing[i], Limit: filled(l)}
+			fault := m.take(between(time.Second, time.Second), 0, r)
+			if named := fault == ""; named != (l.Name == c.want) {
+				t.Errorf("%v lack %v, and %s is named: %q, want %s", c.limits, c.missing, l.Name, fault, c.want)
+			}
+		}
+	}
+}

@@ -123,16 +123,30 @@ func (s *server) judge(r *record, n int64) ratelimit.Result {
 	return denial
 }
 
-// stands returns the answer of the limit with the fewest tokens left.
+// stands returns the answer of the limit with the fewest tokens left, and of such the one that takes the longest to have
+// more.
 func (s *server) stands(r *record) (fewest ratelimit.Result) {
+	longest := int64(0)
 	for i := range s.limits {
-		at := s.describe(r, i)
-		if shadow, before := at.Limit.Shadow, fewest.Limit.Shadow; i == 0 || before && !shadow || before == shadow && at.Remaining < fewest.Remaining {
-			fewest = at
+		at, more := s.describe(r, i), s.more(r, i)
+		switch shadow, before := at.Limit.Shadow, fewest.Limit.Shadow; {
+		case i > 0 && (shadow && !before || shadow == before && at.Remaining > fewest.Remaining):
+		case i == 0 || before && !shadow || at.Remaining < fewest.Remaining || more > longest:
+			fewest, longest = at, more
 		}
 	}
 	fewest.Allowed = true
 	return fewest
+}
+
+// more returns the microseconds until limit i has a token more. A full bucket never has.
+func (s *server) more(r *record, i int) int64 {
+	token, rate, size := parts(s.limits[i])
+	if r.missing[i] == 0 {
+		return math.MaxInt64
+	}
+	have := max(0, size-r.missing[i]) / token
+	return up(r.missing[i]-size+(have+1)*token, rate)
 }
 
 // add takes n tokens, or gives −n back.

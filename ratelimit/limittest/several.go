@@ -61,6 +61,15 @@ func binding(s *suite) {
 			}
 		}
 	}
+	slow := ratelimit.PerSecond(1).WithBurst(10).Named("slow")
+	for _, limits := range [][]ratelimit.Limit{{a, slow}, {slow, a}, {a, slow, a.WithBurst(20).Named("roomy")}} {
+		s.make(limits...)
+		for _, n := range []int64{6, 0, 4, 0} { // of those with as few left, the one that takes the longest to have more
+			if r := s.take(n); s.exact() && !s.harness.InOrder && r.Limit.Name != "slow" {
+				s.t.Errorf("Take(%d): %+v", n, r)
+			}
+		}
+	}
 	s.make(a, a.Named("same"))
 	for _, n := range []int64{0, 6, 6, 11} { // the first of those that are alike
 		if r := s.take(n); s.exact() && r.Limit.Name != "a" {

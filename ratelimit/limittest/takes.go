@@ -113,7 +113,7 @@ func drift(s *suite) {
 	} {
 		s.make(limit)
 		s.model.rounding.SetInt64(1)
-		for range s.rounds(500) {
+		for range s.rounds(200) {
 			if r := s.take(1); !r.Allowed {
 				s.pass(r.RetryAfter)
 			}
