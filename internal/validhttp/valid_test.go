@@ -155,6 +155,9 @@ func TestTheRequestIsLeftAsItIs(t *testing.T) {
 	if body.touched {
 		t.Error("the body was touched")
 	}
+	if validhttp.Unsendable(req, net.ErrClosed) {
+		t.Error("a length with a body is taken for one without")
+	}
 }
 
 // watched notes that it was read or closed.

@@ -45,7 +45,9 @@ func wantOnce(t *testing.T, base http.RoundTripper, req *http.Request) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := transport.RoundTrip(req)
+	ctx, cancel := context.WithTimeout(req.Context(), time.Minute) // less than a wait: a failure of this test does not hang
+	defer cancel()
+	resp, err := transport.RoundTrip(req.WithContext(ctx))
 	if resp != nil {
 		_ = resp.Body.Close()
 		t.Fatalf("answered %s", resp.Status)
