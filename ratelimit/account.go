@@ -218,7 +218,7 @@ func (k *Keyed[K]) SetLimits(key K, limits []Limit) error {
 
 func (k *Keyed[K]) shardOf(key K) (s *shard[K], hash uint64) {
 	hash = maphash.Comparable(k.seed, key)
-	return &k.shards[hash>>56&uint64(len(k.shards)-1)], hash | 1
+	return &k.shards[hash>>52&uint64(len(k.shards)-1)], hash | 1
 }
 
 // planFor returns the plan of a key that has no bucket.

@@ -18,7 +18,7 @@ const (
 	// tokens out of a bucket (Charge, Reserve) brings no word beyond it.
 	maxWord = math.MaxInt64
 
-	// sealed is the word of a bucket that was replaced: more than any sum.
+	// sealed is the word of a bucket that was replaced: more than any sum, and so far in debt that no take fits.
 	sealed = math.MaxUint64
 )
 

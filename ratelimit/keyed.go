@@ -124,14 +124,16 @@ func NewKeyed[K comparable](o KeyedOptions[K]) (*Keyed[K], error) {
 }
 
 const (
-	shardsPerProc = 16  // so that goroutines seldom meet in one, and growing one is short
-	maxShards     = 256 // selected by one byte of the hash
-	shardKeys     = 512 // fewer keys are not worth another shard
+	shardsPerProc = 16   // so that goroutines seldom meet in one
+	maxShardKeys  = 4096 // so that making a table anew is short
+	minShardKeys  = 512  // fewer keys are not worth another shard
+	maxShards     = 4096 // a number of the highest bits of the hash, of which tables use the lowest
 )
 
 // shardsFor returns the number of shards for so many keys, a power of two.
 func shardsFor(maxKeys int) int {
-	n := min(shardsPerProc*runtime.GOMAXPROCS(0), maxShards, max(1, maxKeys/shardKeys))
+	n := max(shardsPerProc*runtime.GOMAXPROCS(0), maxKeys/maxShardKeys)
+	n = max(1, min(n, maxKeys/minShardKeys, maxShards))
 	return 1 << (bits.Len(uint(n)) - 1)
 }
 
@@ -259,6 +261,6 @@ func (k *Keyed[K]) Stats() KeyedStats {
 		Denied:       k.cells.total(denied),
 		ShadowDenied: k.cells.total(shadowDenied),
 		Overflowed:   k.cells.total(overflowed),
-		Keys:         int(min(k.keys.Load(), k.maxKeys)),
+		Keys:         int(k.keys.Load()),
 	}
 }

@@ -57,8 +57,9 @@ type shard[K comparable] struct {
 // init gives a shard its first table, which has no room.
 func (s *shard[K]) init() { s.table.Store(&table[K]{places: make([]place[K], 1)}) }
 
-// take takes n tokens of key from the plain bucket if they fit, like bucket.grab. It does not find the bucket when the key
-// has none and there is no place for one, or when it has limits of its own.
+// take takes n tokens, at least 1, of key from the plain bucket if they fit. It returns the word as it is then, or as it was
+// when they did not. It does not find the bucket when the key has none and there is no place for one, or when it has limits
+// of its own.
 func (s *shard[K]) take(k *Keyed[K], hash uint64, key K, now instant, n int64) (full uint64, ok, found bool) {
 	if p := s.table.Load().find(hash, key); p != nil {
 		if full, ok = p.take(&k.bucket, now, n); full != sealed {
@@ -68,16 +69,13 @@ func (s *shard[K]) take(k *Keyed[K], hash uint64, key K, now instant, n int64) (
 	return s.takeLocked(k, hash, key, now, n)
 }
 
-// take takes n tokens if they fit. It returns the word as it is then, or as it was when they did not.
+// take is shard.take in the place of the key. What is sealed is returned like what does not fit, which it never does.
 func (p *place[K]) take(b *bucket, now instant, n int64) (full uint64, ok bool) {
-	if n > b.burst || n == 0 {
-		return p.word.Load(), n == 0
+	if n > b.burst {
+		return p.word.Load(), false
 	}
 	for units := uint64(n) * b.cost; ; {
 		full = p.word.Load()
-		if full == sealed {
-			return full, false
-		}
 		next, ok := b.next(full, now, units)
 		if !ok {
 			return full, false
@@ -88,6 +86,7 @@ func (p *place[K]) take(b *bucket, now instant, n int64) (full uint64, ok bool) 
 	}
 }
 
+// takeLocked is take for a key that has no bucket, or of whose place take found the seal.
 func (s *shard[K]) takeLocked(k *Keyed[K], hash uint64, key K, now instant, n int64) (full uint64, ok, found bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,8 +98,8 @@ func (s *shard[K]) takeLocked(k *Keyed[K], hash uint64, key K, now instant, n in
 	if now.at < s.dropped {
 		now = instant{at: s.dropped}
 	}
-	if n > k.bucket.burst || n == 0 {
-		return 0, n == 0, true
+	if n > k.bucket.burst {
+		return 0, false, true
 	}
 	full, ok = k.bucket.next(0, now, uint64(n)*k.bucket.cost)
 	if !s.claim(k, now.at) {

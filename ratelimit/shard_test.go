@@ -74,7 +74,7 @@ func TestDroppingBucketsDoesNotShow(t *testing.T) {
 			latest += uint64(rapid.IntRange(0, 60*80/keys).Draw(t, "step"))
 			now := latest - min(latest, uint64(rapid.SampledFrom([]int{0, 0, 0, 1, 50, 400}).Draw(t, "late")))
 			key := rapid.IntRange(0, keys).Draw(t, "key")
-			n := rapid.Int64Range(0, 4).Draw(t, "n")
+			n := rapid.Int64Range(1, 4).Draw(t, "n")
 
 			judged := now // without a bucket, a late reading counts as the moment of the last drop
 			if _, there := s.table.Load().seek(hash(key), key); !there {
@@ -96,13 +96,13 @@ func TestDroppingBucketsDoesNotShow(t *testing.T) {
 				continue
 			}
 			want, fits := k.bucket.next(never[key], at(judged), uint64(n)*k.bucket.cost)
-			fits = n == 0 || fits && n <= l.Burst
+			fits = fits && n <= l.Burst
 			switch {
 			case ok != fits:
 				t.Fatalf("%d of key %d at %d: allowed is %v; without dropping it is %v", n, key, now, ok, fits)
-			case ok && n > 0 && full != want:
+			case ok && full != want:
 				t.Fatalf("the word of key %d is %d, want %d", key, full, want)
-			case ok && n > 0:
+			case ok:
 				never[key] = full
 			}
 		}
@@ -238,5 +238,84 @@ func TestABucketThatWasTakenFromMeanwhileIsNotDropped(t *testing.T) {
 	}
 	if full, ok, _ := s.take(k, crowded(1), 1, at(seen), 1); !ok || full != seen+200 {
 		t.Errorf("the word is %d, want %d", full, seen+200)
+	}
+}
+
+// Tokens that are given back to a bucket that the hand has passed count in its round.
+func TestABucketThatIsFullEarlierThanTheHandSawIsFound(t *testing.T) {
+	const keys = 70 // in a table that takes two searches
+	k := newTestKeyed(t, Limit{Tokens: 1, Per: 100, Burst: 5}, keys)
+	s := &k.shards[0]
+	take := func(key int, now uint64, n int64) (found bool) {
+		_, hash := k.shardOf(key)
+		_, _, found = s.take(k, hash, key, at(now), n)
+		return found
+	}
+	take(0, 0, 1) // full at 100, as far as the shard knows
+	for key := 1; key < keys; key++ {
+		take(key, 0, 5) // full at 500
+	}
+	take(0, 0, 4)
+	if take(-1, 100, 1) || s.hand != sweepPlaces || len(s.table.Load().places) != 2*sweepPlaces {
+		t.Fatalf("there was a place, or the hand is at %d of %d", s.hand, len(s.table.Load().places))
+	}
+	passed := 0
+	for s.table.Load().places[passed].hash.Load() == 0 {
+		passed++
+	}
+	if _, err := k.act(s.table.Load().places[passed].key, 100, refund, 3); err != nil {
+		t.Fatal(err)
+	}
+	if take(-1, 199, 1) || s.notUntil != 200 {
+		t.Errorf("no search until %d, want 200", s.notUntil)
+	}
+	if !take(-1, 200, 1) {
+		t.Error("the place was not found")
+	}
+}
+
+func TestANewTableBeginsARoundAnew(t *testing.T) {
+	k := newTestKeyed(t, Limit{Tokens: 1, Per: 100, Burst: 5}, 80)
+	s := &k.shards[0]
+	s.take(k, 255<<1|1, -1, at(0), 1) // full at 100, in the last place of a table of up to 256
+	key := 0
+	fill := func() {
+		for k.keys.Load() < k.maxKeys {
+			key++
+			s.take(k, uint64(key)<<1|1, key, at(0), 5) // full at 500
+		}
+	}
+	search := func() bool {
+		_, _, found := s.take(k, spread(1), -2, at(100), 5)
+		return found
+	}
+	fill()
+	if search() || s.seen != sweepPlaces || len(s.table.Load().places) != 2*sweepPlaces {
+		t.Fatalf("there was a place, or the hand has passed %d of %d", s.seen, len(s.table.Load().places))
+	}
+	k.maxKeys = 110
+	fill()
+	if size := len(s.table.Load().places); size != 4*sweepPlaces {
+		t.Fatalf("%d places", size)
+	}
+	if search() || search() || search() || !search() {
+		t.Error("the last quarter of the table was not searched, or another one found")
+	}
+}
+
+func TestTheMomentOfTheLastDropDoesNotGoBack(t *testing.T) {
+	k := newTestKeyed(t, Limit{Tokens: 1, Per: 100, Burst: 5}, 2)
+	s := &k.shards[0]
+	s.take(k, crowded(1), 1, at(0), 1)    // full at 100
+	s.take(k, crowded(2), 2, at(1000), 5) // full at 1500
+	s.take(k, crowded(3), 3, at(1000), 1) // in the place of key 1
+	s.take(k, crowded(3), 3, at(1000), 1)
+	if s.dropped != 1000 || s.taken != 2 {
+		t.Fatalf("%d buckets, the last was dropped at %d", s.taken, s.dropped)
+	}
+	s.table.Load().find(crowded(3), 3).word.Store(0) // given back
+	s.fills(0)
+	if freed := s.sweep(200); freed != 1 || s.dropped != 1000 {
+		t.Errorf("%d were dropped by a late reading, the last at %d", freed, s.dropped)
 	}
 }

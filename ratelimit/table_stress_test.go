@@ -93,3 +93,56 @@ func TestTakesWhileBucketsAreDroppedAreNeverOver(t *testing.T) {
 		})
 	}
 }
+
+// The first to come makes the bucket, which the others follow: they catch up, and then meet at each key.
+func TestAKeyThatComesFromManySidesAtOnceBeginsOnce(t *testing.T) {
+	const keys, goroutines = 20_000, 4
+	k := newKeyed(t, ratelimit.PerHour(1), keys)
+	names := make([]string, keys)
+	for i := range names {
+		names[i] = strconv.Itoa(i)
+	}
+	allowed := make([]atomic.Int32, keys)
+	var all sync.WaitGroup
+	for range goroutines {
+		all.Go(func() {
+			for i, name := range names {
+				if k.Allow(name) {
+					allowed[i].Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	for i := range allowed {
+		if got := allowed[i].Load(); got != 1 {
+			t.Fatalf("key %d got %d tokens", i, got)
+		}
+	}
+}
+
+// Shards that make places and shards that take them, all at the bound.
+func TestKeysAreNeverMoreThanMaxKeys(t *testing.T) {
+	const maxKeys, places, goroutines = 2048, 32, 8
+	const burst = 10_000_000_000
+	k := newKeyed(t, ratelimit.PerSecond(1_000_000).WithBurst(burst), maxKeys)
+	for i := range maxKeys - places {
+		k.AllowN(strconv.Itoa(i), burst) // in debt for hours; all others are full after a microsecond
+	}
+	var all sync.WaitGroup
+	var most atomic.Int64
+	for g := range goroutines {
+		all.Go(func() {
+			for i := range 5_000 {
+				k.Allow(strconv.Itoa(g) + "-" + strconv.Itoa(i))
+				if keys := int64(k.Stats().Keys); keys > most.Load() {
+					most.Store(keys)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got := most.Load(); got != maxKeys {
+		t.Errorf("up to %d keys had a bucket, of %d", got, maxKeys)
+	}
+}
