@@ -1,8 +1,10 @@
 package ratelimit_test
 
 import (
+	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,6 +105,66 @@ func TestNoTakeIsLostOrMadeTwiceWhileLimitsAreSet(t *testing.T) {
 			r, err := l.Take(0)
 			if gone := 100_000 - r.Remaining; err != nil || gone < 7*allowed || gone > 7*allowed+1 { // a share is rounded up
 				t.Errorf("%d tokens are gone, and %d were taken", gone, 7*allowed)
+			}
+		})
+	}
+}
+
+// Whatever else goes on while limits are set: what is given back by Refund comes once, what is cancelled at most once, and
+// nothing that is charged is lost.
+func TestNothingIsLostOrMadeTwiceWhileLimitsAreSetBesideRefundsAndReservations(t *testing.T) {
+	const burst = 500_000
+	slow := ratelimit.PerHour(1).WithBurst(burst).Named("slow") // of which none comes in meanwhile
+	for name, sets := range map[string][][]ratelimit.Limit{
+		"one limit":   {{slow}, {slow}},
+		"one and two": {{slow}, {slow, ratelimit.Unlimited()}},
+		"two and two": {{slow, ratelimit.Unlimited()}, {ratelimit.Unlimited(), slow}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newWaiting(t, ratelimit.Options{}, sets[0]...)
+			if err := l.Charge(burst / 2); err != nil {
+				t.Fatal(err)
+			}
+			var gone, late atomic.Int64 // tokens that are not given back, and that may not be
+			var all sync.WaitGroup
+			for g := range 8 {
+				all.Go(func() {
+					for i := range 300 {
+						switch {
+						case g == 0:
+							if err := l.SetLimits(sets[i%2]); err != nil {
+								t.Error(err)
+							}
+						case g%3 == 0:
+							r, err := l.Reserve(5)
+							if err != nil {
+								t.Error(err)
+								return
+							}
+							if i%2 == 0 {
+								r.Cancel()
+								late.Add(5)
+								continue
+							}
+							gone.Add(5)
+						default:
+							if l.AllowN(7) {
+								gone.Add(5)
+								if err := errors.Join(l.Refund(3), l.Charge(1)); err != nil {
+									t.Error(err)
+								}
+							}
+						}
+					}
+				})
+			}
+			all.Wait()
+			r, err := l.Take(0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if lacks, least := burst/2-r.Remaining, gone.Load(); lacks < least || lacks > least+late.Load()+1 { // a share is rounded up
+				t.Errorf("%d tokens are gone, want %d, and at most %d that were cancelled too late", lacks, least, late.Load())
 			}
 		})
 	}
