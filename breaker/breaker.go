@@ -70,7 +70,7 @@ func newBreaker(set *settings, mode Mode, notify func(Transition)) *Breaker {
 	now := set.clock.Now()
 	b.tally.init(set, now)
 	if set.slowCall > 0 {
-		b.flights = newFlights(time.Duration(set.slowCall), now)
+		b.flights = newFlights(time.Duration(set.slowCall), now, !set.keyed)
 	}
 	b.show(0)
 	b.enter(0, mode.forces(Closed), mode, now, ratios{})
@@ -147,7 +147,11 @@ func (b *Breaker) admit(ctx context.Context, in *era) (_ *era, ticket uint64, er
 	}
 	word, mark := in.word, int64(0)
 	if word&(rampFlag|timedFlag) != 0 {
-		flights := b.flights // first, for no load runs ahead of a clock reading
+		flights := b.flights
+		var words *flightWords
+		if flights != nil {
+			words = flights.stripe() // first, for no load runs ahead of a clock reading
+		}
 		now := b.set.clock.Now()
 		if word&rampFlag != 0 {
 			if now >= b.until.Load() || flights != nil && flights.due(now) {
@@ -158,7 +162,7 @@ func (b *Breaker) admit(ctx context.Context, in *era) (_ *era, ticket uint64, er
 			}
 		}
 		if flights != nil {
-			if mark = flights.begin(now, tagOf(word)); mark == 0 {
+			if mark = flights.begin(words, now, tagOf(word)); mark == 0 {
 				return b.admitLocked(ctx, now)
 			}
 		}
@@ -212,7 +216,7 @@ func (b *Breaker) admitLocked(ctx context.Context, now int64) (_ *era, ticket ui
 func (b *Breaker) lookAgain(ctx context.Context, now int64) (in *era, mark int64, allowed bool) {
 	b.mu.Lock()
 	if b.flights != nil {
-		now = b.set.clock.Now() // its quarter must not pass while this call waits for the lock
+		now = b.set.clock.Now() // its part of SlowCall must not pass while this call waits for the lock
 	}
 	b.settle(now)
 	in = b.era.Load()
@@ -221,7 +225,7 @@ func (b *Breaker) lookAgain(ctx context.Context, now int64) (in *era, mark int64
 	case Closed:
 		allowed = word&rampFlag == 0 || b.inShare(now)
 		if allowed && b.flights != nil {
-			mark = b.flights.begin(now, tagOf(word))
+			mark = b.flights.begin(b.flights.stripe(), now, tagOf(word))
 		}
 	case HalfOpen:
 		mark, allowed = b.takeProbe(now)
@@ -233,7 +237,7 @@ func (b *Breaker) lookAgain(ctx context.Context, now int64) (in *era, mark int64
 		case stateOf(word) == HalfOpen:
 			b.endProbe(&Permit{era: in, ctx: ctx, ticket: ticketOf(mark)}, ignored)
 		default:
-			b.flights.end(mark, tagOf(word))
+			b.flights.end(b.flights.stripe(), mark, tagOf(word))
 		}
 	}()
 	b.leave(ctx)

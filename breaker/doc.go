@@ -52,9 +52,9 @@
 // ends a row of failures no more than another failure does. It is one call all the same: Stats and joist.breaker.calls have it
 // as slow, and not as a failure.
 //
-// A call that hangs does not wait for its end to be counted. The calls that are out are known by the quarter of SlowCall in
-// which they began; when the fifth quarter after that begins, what is still out is counted as slow, which is between 1 and
-// 1.25 × SlowCall after its begin. At its end it is not counted again; if it failed, what was counted becomes a slow
+// A call that hangs does not wait for its end to be counted. The calls that are out are known by the seventh of SlowCall in
+// which they began; when the eighth after that begins, what is still out is counted as slow, which is between 1 and
+// 8/7 × SlowCall after its begin. At its end it is not counted again; if it failed, what was counted becomes a slow
 // call that failed. A row of failures waits for that end. No timer runs: the next call, State or Stats finds out. Probes
 // have ProbeTimeout instead.
 //

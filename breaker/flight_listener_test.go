@@ -62,7 +62,7 @@ func TestACallWhoseEndIsToldToAListenerThatLeavesIsOut(t *testing.T) {
 					MinCalls: 2, SlowCall: time.Second, OnStateChange: func(breaker.Transition) { leave() },
 				}))
 				hang(t, b, 2)
-				time.Sleep(1249 * time.Millisecond)
+				time.Sleep(1142 * time.Millisecond)
 				late := hang(t, b, 1)[0]
 				time.Sleep(time.Millisecond)
 				apart(func() { late.Done(nil) }) // finds that two hang, which opens the breaker

@@ -21,16 +21,16 @@ func TestFlightsAreCountedAsAPlainListOfThemWouldBe(t *testing.T) {
 	var hung, over int
 	check := func(rt *rapid.T) {
 		slowCall := rapid.SampledFrom([]int64{8, 9, 1000, int64(time.Hour)}).Draw(rt, "slowCall")
-		quarter := (slowCall + 3) / 4
+		part := (slowCall + 6) / 7
 		now := rapid.SampledFrom([]int64{0, 1, -1, -7, -12345, 1 << 50}).Draw(rt, "now")
-		f := newFlights(time.Duration(slowCall), now)
+		f := newFlights(time.Duration(slowCall), now, rapid.Bool().Draw(rt, "striped"))
 		var out []*plainFlight
 		tag := uint64(0)
 		// sweep is what a breaker does when a call finds that some are due.
 		sweep := func() {
 			due := map[int64]int64{} // hung calls by when they are found
 			for _, p := range out {
-				if at := (clock.FloorDiv(p.began, quarter) + quarters) * quarter; at <= now && p.tag == tag && !p.hung {
+				if at := (clock.FloorDiv(p.began, part) + parts) * part; at <= now && p.tag == tag && !p.hung {
 					due[at]++
 					p.hung = true
 					hung++
@@ -57,7 +57,7 @@ func TestFlightsAreCountedAsAPlainListOfThemWouldBe(t *testing.T) {
 				if f.due(now) {
 					sweep()
 				}
-				p := &plainFlight{mark: f.begin(now, tag), began: now, tag: tag}
+				p := &plainFlight{mark: f.begin(f.stripe(), now, tag), began: now, tag: tag}
 				if p.mark == 0 {
 					rt.Fatalf("not counted at %d", now)
 				}
@@ -72,7 +72,7 @@ func TestFlightsAreCountedAsAPlainListOfThemWouldBe(t *testing.T) {
 				i := rapid.IntRange(0, len(out)-1).Draw(rt, "which")
 				p := out[i]
 				out = slices.Delete(out, i, i+1)
-				isOut, isOver := f.end(p.mark, p.tag)
+				isOut, isOver := f.end(f.stripe(), p.mark, p.tag)
 				if isOut != (p.tag == tag && !p.hung) || isOver != (p.tag != tag) {
 					rt.Fatalf("%+v in generation %d is out %v, over %v", p, tag, isOut, isOver)
 				}
@@ -83,7 +83,7 @@ func TestFlightsAreCountedAsAPlainListOfThemWouldBe(t *testing.T) {
 					}
 				}
 			case "sleep":
-				now += rapid.SampledFrom([]int64{1, quarter - 1, quarter, 2 * quarter, slowCall, 5*quarter - 1, 50 * quarter}).Draw(rt, "sleep")
+				now += rapid.SampledFrom([]int64{1, part - 1, part, 2 * part, slowCall, 8*part - 1, 50 * part}).Draw(rt, "sleep")
 			case "sweep":
 				sweep()
 			case "reset":

@@ -1,19 +1,52 @@
 package breaker
 
-import "sync/atomic"
+import (
+	"iter"
+	"sync/atomic"
+)
 
-// lane is one word for each bucket of a timeWindow, which explains its protocol, and the totals of what has left them.
+// lane is a word for each bucket and stripe of a timeWindow, which explains its protocol, and the totals of what has left
+// them.
 type lane struct {
-	words             [buckets]atomic.Uint64
+	own               [buckets]atomic.Uint64 // of a breaker that is to be small: it has one stripe
+	striped           *striped               // instead of own, if not nil
 	succeeded, failed atomic.Int64
 }
 
-// word returns the bucket of an epoch, which may be negative: elapsed time need not be positive.
-func (l *lane) word(epoch int64) *atomic.Uint64 { return &l.words[uint64(epoch-never)%buckets] }
+// stripe gives an empty lane words for more than one stripe.
+func (l *lane) stripe() { l.striped = new(striped) }
+
+// word returns the word in which this goroutine counts for an epoch, which may be negative: elapsed time need not be
+// positive.
+func (l *lane) word(epoch int64) *atomic.Uint64 {
+	i := uint64(epoch-never) % buckets
+	if l.striped != nil {
+		return l.striped.word(i)
+	}
+	return &l.own[i]
+}
+
+// all returns the words of all buckets and stripes.
+func (l *lane) all() []atomic.Uint64 {
+	if l.striped != nil {
+		return l.striped[:]
+	}
+	return l.own[:]
+}
+
+// of goes through the words of an epoch, one for each stripe.
+func (l *lane) of(epoch int64) iter.Seq[*atomic.Uint64] {
+	return eachStripe(l.all(), uint64(epoch-never)%buckets)
+}
 
 // halve makes room in a bucket.
 func (l *lane) halve(epoch int64, tag uint64) {
-	word := l.word(epoch)
+	for word := range l.of(epoch) {
+		l.halveWord(word, tag)
+	}
+}
+
+func (l *lane) halveWord(word *atomic.Uint64, tag uint64) {
 	for {
 		old := word.Load()
 		if old>>tagShift != tag {
@@ -30,13 +63,15 @@ func (l *lane) halve(epoch int64, tag uint64) {
 
 // empty takes what is in a bucket out of the window. The caller holds turning, so that the tag does not change.
 func (l *lane) empty(epoch int64) {
-	word := l.word(epoch)
-	l.retire(word, word.Load()>>tagShift)
+	for word := range l.of(epoch) {
+		l.retire(word, word.Load()>>tagShift)
+	}
 }
 
 func (l *lane) reset(tag uint64) {
-	for i := range l.words {
-		l.retire(&l.words[i], tag)
+	words := l.all()
+	for i := range words {
+		l.retire(&words[i], tag)
 	}
 }
 
@@ -50,14 +85,15 @@ func (l *lane) retire(word *atomic.Uint64, tag uint64) {
 // take removes one success of the latest bucket that has any.
 func (l *lane) take(epoch int64, tag uint64) bool {
 	for i := range int64(buckets) {
-		word := l.word(epoch - i)
-		for {
-			old := word.Load()
-			if ok, _ := counts(old); ok == 0 || old>>tagShift != tag {
-				break
-			}
-			if word.CompareAndSwap(old, old-okUnit) {
-				return true
+		for word := range l.of(epoch - i) {
+			for {
+				old := word.Load()
+				if ok, _ := counts(old); ok == 0 || old>>tagShift != tag {
+					break
+				}
+				if word.CompareAndSwap(old, old-okUnit) {
+					return true
+				}
 			}
 		}
 	}
@@ -65,8 +101,9 @@ func (l *lane) take(epoch int64, tag uint64) bool {
 }
 
 func (l *lane) sum(tag uint64) (ok, failed int64) {
-	for i := range l.words {
-		word := l.words[i].Load()
+	words := l.all()
+	for i := range words {
+		word := words[i].Load()
 		if word>>tagShift != tag {
 			continue
 		}
@@ -83,8 +120,9 @@ func (l *lane) total(successes bool) int64 {
 	if successes {
 		sum = l.succeeded.Load()
 	}
-	for i := range l.words {
-		ok, failed := counts(l.words[i].Load())
+	words := l.all()
+	for i := range words {
+		ok, failed := counts(words[i].Load())
 		if successes {
 			sum += ok
 		} else {
@@ -97,8 +135,9 @@ func (l *lane) total(successes bool) int64 {
 // both returns how many outcomes were ever counted.
 func (l *lane) both() int64 {
 	sum := l.succeeded.Load() + l.failed.Load()
-	for i := range l.words {
-		ok, failed := counts(l.words[i].Load())
+	words := l.all()
+	for i := range words {
+		ok, failed := counts(words[i].Load())
 		sum += ok + failed
 	}
 	return sum

@@ -60,10 +60,10 @@ func (m *model) amendCall(slow bool) {
 	m.calls = append(m.calls, modelCall{m.now, true, slow})
 }
 
-// hangsAt returns when a call that is out is found to hang: when the fifth quarter of SlowCall after its own begins.
+// hangsAt returns when a call that is out is found to hang: when the eighth part of SlowCall after its own begins.
 func (m *model) hangsAt(p *modelPermit) time.Duration {
-	quarter := (m.o.SlowCall + 3) / 4
-	return p.began - p.began%quarter + 5*quarter
+	part := (m.o.SlowCall + 6) / 7
+	return p.began - p.began%part + 8*part
 }
 
 // nextHung returns when the next call is found to hang.

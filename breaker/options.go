@@ -105,7 +105,7 @@ type Options struct {
 	ConsecutiveFailures int
 
 	// SlowCall is how long a call lasts at least that is slow, from 1 ms to 24 h. 0: no call is. A call that hangs is
-	// counted as slow while it does, once it has lasted SlowCall and at most a quarter of it longer, and not again
+	// counted as slow while it does, once it has lasted SlowCall and at most a seventh of it longer, and not again
 	// when it ends; so a breaker opens though no call comes back. If such a call fails in the end, what was counted
 	// becomes a failure. The next call, State or Stats finds out; no timer runs.
 	//
@@ -172,7 +172,7 @@ type settings struct {
 	probes       int
 	probeTimeout int64
 	ramp         time.Duration
-	keyed        bool // of a Keyed: calls that are out are counted
+	keyed        bool // of a Keyed: calls that are out are counted, and each breaker is to be small
 	isFailure    func(error) bool
 }
 

@@ -158,7 +158,8 @@ func (p *Permit) count(o outcome) {
 // countTimed counts the outcome of a call whose time is taken. Those that hung longer come first.
 func (p *Permit) countTimed(o outcome) {
 	b := p.era.b
-	flights := b.flights // first, for no load runs ahead of a clock reading
+	flights := b.flights
+	words := flights.stripe() // first, for no load runs ahead of a clock reading
 	now := b.set.clock.Now()
 	overdue := flights.due(now)
 	if overdue {
@@ -167,7 +168,7 @@ func (p *Permit) countTimed(o outcome) {
 		b.mu.Unlock()
 	}
 	mark, tag := p.mark(), tagOf(p.era.word)
-	switch out, over := flights.end(mark, tag); {
+	switch out, over := flights.end(words, mark, tag); {
 	case !out:
 		p.countLate(o, now, over)
 	case o == ignored:
@@ -199,7 +200,9 @@ func (p *Permit) countTimed(o outcome) {
 // while it hung.
 func (p *Permit) countLate(o outcome, now int64, over bool) {
 	b, mark, tag := p.era.b, p.mark(), tagOf(p.era.word)
-	if !over && p.era.lasts() { // it was counted while it hung
+	if !over && p.era.lasts() { // it is counted while it hung: perhaps by somebody who is at it, and has the lock
+		b.mu.Lock()
+		b.mu.Unlock() //nolint:staticcheck // see above
 		p.setCounted(slow)
 		if o != ignored && b.tally.endHung(now, tag, o) {
 			b.judge(p, now)

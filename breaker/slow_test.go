@@ -63,7 +63,7 @@ func TestADependencyThatOnlyHangsOpensTheBreaker(t *testing.T) {
 				}))
 				begun := time.Now()
 				permits := hang(t, b, 5)
-				time.Sleep(slowCall*5/4 - 1)
+				time.Sleep(slowCall*8/7 - 1)
 				for range 2 { // nothing hangs longer because somebody looks
 					if b.State() != breaker.Closed {
 						t.Fatal("open before the calls have hung")
@@ -73,7 +73,7 @@ func TestADependencyThatOnlyHangsOpensTheBreaker(t *testing.T) {
 				if !look(b) {
 					t.Fatal("not open")
 				}
-				if at := told.At.Sub(begun); at < slowCall || at > slowCall*5/4 {
+				if at := told.At.Sub(begun); at < slowCall || at > slowCall*8/7+8 {
 					t.Errorf("opened after %v", at)
 				}
 				if told.SlowRatio != 1 || told.FailureRatio != 0 {

@@ -22,7 +22,8 @@ const (
 
 // timeWindow counts the outcomes of the last ten spans, lock-free, and the totals of what has left it.
 //
-// Each of the ten buckets is one word, changed by compare-and-swap only:
+// Each of the ten buckets is a word for each stripe, so that goroutines that run at the same time do not fight over one. A
+// word is changed by compare-and-swap only:
 //
 //	bits 63–48  tag: the low bits of the breaker's generation
 //	bits 47–24  successes
@@ -30,7 +31,7 @@ const (
 //
 // Where slow calls are told apart, they have ten words of their own, so that the others change one word as before.
 //
-// epoch numbers the current bucket, which is word epoch mod 10 and covers the clock readings from epoch × span up to
+// epoch numbers the current bucket, which is word epoch mod 10 of each stripe and covers the clock readings from epoch × span up to
 // (epoch+1) × span. The first caller past its end turns the window: holding turning, it empties the buckets whose time
 // has passed, and then moves epoch. Others do not wait for it: who finds turning taken, or comes with an older
 // reading, counts in the bucket that epoch names, which is in the window still. So an outcome may stand in the bucket
@@ -57,13 +58,19 @@ type timeWindow struct {
 }
 
 // init makes an empty window whose current bucket is the one of now.
-func (w *timeWindow) init(span, now int64, tellSlow bool) {
+func (w *timeWindow) init(span, now int64, striped, tellSlow bool) {
 	w.span = span
+	if striped {
+		w.quick.stripe()
+	}
 	w.epoch.Store(clock.FloorDiv(now, span))
 	w.lastBad.Store(never)
 	w.settled.Store(settledKey(-1, tagMask)) // not the key of generation 0
 	if tellSlow {
 		w.slow = new(lane)
+		if striped {
+			w.slow.stripe()
+		}
 	}
 }
 

@@ -13,14 +13,14 @@ const span = 100 // nanoseconds per bucket, in these tests
 
 func newWindow(now int64) *timeWindow {
 	w := new(timeWindow)
-	w.init(span, now, true)
+	w.init(span, now, true, true)
 	return w
 }
 
 func wantSum(t *testing.T, w *timeWindow, now int64, ok, failed int64) {
 	t.Helper()
 	want := census{calls: ok + failed, failed: failed}
-	if got := w.census(now, w.quick.words[0].Load()>>tagShift); got != want {
+	if got := w.census(now, w.quick.all()[0].Load()>>tagShift); got != want {
 		t.Fatalf("at %d the window holds %+v, want %+v", now, got, want)
 	}
 }
@@ -99,9 +99,9 @@ func TestAFailureOfAnEarlierGenerationIsInNoRow(t *testing.T) {
 func TestAFullBucketKeepsItsRatioAndTheTotals(t *testing.T) {
 	for _, o := range []outcome{success, failure} {
 		w := newWindow(0)
-		w.quick.words[0].Store(countMax<<countBits | countMax/4)
+		w.quick.word(0).Store(countMax<<countBits | countMax/4)
 		if o == failure {
-			w.quick.words[0].Store(countMax | countMax/4<<countBits)
+			w.quick.word(0).Store(countMax | countMax/4<<countBits)
 		}
 		before := w.total(success) + w.total(failure)
 		w.add(0, 0, o)

@@ -48,7 +48,7 @@ type extras struct {
 // init makes an empty window for generation 0.
 func (w *window) init(s *settings, now int64) {
 	if s.lastCalls == 0 {
-		w.time.init(s.span, now, s.slowCall > 0)
+		w.time.init(s.span, now, !s.keyed, s.slowCall > 0)
 	}
 	if s.lastCalls == 0 && s.limits.row == 0 {
 		return

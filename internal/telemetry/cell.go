@@ -4,14 +4,12 @@ import (
 	"math/bits"
 	"runtime"
 	"sync/atomic"
-	"unsafe"
 )
 
 const (
-	lineWords     = 8  // 64-bit words in a cache line
-	maxLogStripes = 7  // bounds a cell's memory on machines with many cores: 128 stripes
-	perProc       = 4  // stripes per processor: two goroutines that run at once seldom share a stripe
-	logStack      = 11 // log2 of the smallest stack: below it all addresses of one stack are the same to us
+	lineWords     = 8 // 64-bit words in a cache line
+	maxLogStripes = 7 // bounds a cell's memory on machines with many cores: 128 stripes
+	perProc       = 4 // stripes per processor: two goroutines that run at once seldom share a stripe
 )
 
 // Source is what a block counts in. Totals only grow, but for moments while a block moves counts between its words.
@@ -24,31 +22,29 @@ type Source interface {
 // methods are safe for concurrent use. It is made with [NewCell].
 //
 // Layout: stripes × stride words, where stride is the number of words rounded up to whole cache lines. A total is the
-// sum of one word over all stripes. A stripe is chosen by the address of the caller's stack: a goroutine keeps its
-// stripe, goroutines that run at the same time have different stacks, and reading a stack address is free where asking
-// for the processor's number is not possible and a random number costs as much as the addition.
+// sum of one word over all stripes.
 type Cell struct {
 	words  []atomic.Int64
 	stride uint32
-	shift  uint32 // 32 − log2 of the number of stripes
+	log    uint32 // of the number of stripes
 }
 
 // NewCell returns a cell of n words, all 0.
 func NewCell(n int) *Cell {
 	log := min(bits.Len(uint(perProc*runtime.GOMAXPROCS(0)-1)), maxLogStripes)
 	stride := uint32((n + lineWords - 1) / lineWords * lineWords)
-	return &Cell{words: make([]atomic.Int64, stride<<log), stride: stride, shift: uint32(32 - log)}
+	return &Cell{words: make([]atomic.Int64, stride<<log), stride: stride, log: uint32(log)}
 }
 
 // Add adds n to a word.
 func (c *Cell) Add(word int, n int64) {
-	c.words[c.stripe()*c.stride+uint32(word)].Add(n)
+	c.words[Stripe(c.log)*c.stride+uint32(word)].Add(n)
 }
 
 // Inc adds 1 to a word and returns the new value of that word on this stripe: a cheap sequence of its own, which
 // callers use to sample one call in so many. Stripes count on their own, so values repeat between goroutines.
 func (c *Cell) Inc(word int) int64 {
-	return c.words[c.stripe()*c.stride+uint32(word)].Add(1)
+	return c.words[Stripe(c.log)*c.stride+uint32(word)].Add(1)
 }
 
 // Total returns the sum of a word over all stripes.
@@ -58,12 +54,4 @@ func (c *Cell) Total(word int) int64 {
 		sum += c.words[i].Load()
 	}
 	return sum
-}
-
-// stripe returns the number of a stripe: mostly the same for one goroutine and mostly different for goroutines that run
-// at the same time. The address is only hashed, never followed, so a stack that moves does no harm. The hash is
-// Fibonacci's (Knuth, TAOCP 6.4): the top bits of a product with 2^32 / φ spread stacks that lie side by side best.
-func (c *Cell) stripe() uint32 {
-	var here byte
-	return uint32(uintptr(unsafe.Pointer(&here))>>logStack) * 0x9E3779B9 >> (c.shift & 31)
 }
