@@ -68,7 +68,8 @@ type KeyedOptions[K comparable] struct {
 // interface, panics.
 //
 // A place takes 16 bytes and the size of K, and 1.3 to 3.2 places are kept per bucket: at most some 10 MB for 100 000
-// string keys, and the strings. A key with several limits, or with limits of its own, takes some 100 bytes more.
+// string keys, and the strings, those of dropped keys until more new ones come. A key with several limits, or with limits
+// of its own, takes some 100 bytes more.
 type Keyed[K comparable] struct {
 	bucket    bucket // the one plain limit; else only the unit of the moments in the shards, a nanosecond
 	simple    bool   // there is one plain limit, and no LimitsFor

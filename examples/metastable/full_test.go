@@ -60,19 +60,19 @@ func TestOnlyABudgetOrABreakerEndsTheCollapse(t *testing.T) {
 		want []wanted // of each policy
 	}{
 		{0.5, []wanted{
-			{never: true, failed: [2]float64{0.85, 0.9}, amplification: [2]float64{3.5, 4}},
+			{never: true, failed: [2]float64{0.72, 0.9}, amplification: [2]float64{3.5, 4}},
 			{notBefore: 4 * time.Second, recovers: 20 * time.Second, failed: [2]float64{0.05, 0.1}, amplification: [2]float64{1.03, 1.12}},
 			{recovers: 5 * time.Second, failed: [2]float64{0.02, 0.05}, amplification: [2]float64{0.95, 1.08}},
 			{notBefore: 20 * time.Second, recovers: 90 * time.Second, failed: [2]float64{0.12, 0.35}, amplification: [2]float64{1.3, 2.4}},
 		}},
 		{0.7, []wanted{
-			{never: true, failed: [2]float64{0.85, 0.9}, amplification: [2]float64{3.5, 4}},
+			{never: true, failed: [2]float64{0.72, 0.9}, amplification: [2]float64{3.5, 4}},
 			{notBefore: 12 * time.Second, recovers: 50 * time.Second, failed: [2]float64{0.1, 0.2}, amplification: [2]float64{1.05, 1.12}},
 			{recovers: 5 * time.Second, failed: [2]float64{0.02, 0.05}, amplification: [2]float64{0.95, 1.08}},
 			{notBefore: 20 * time.Second, recovers: 90 * time.Second, failed: [2]float64{0.12, 0.35}, amplification: [2]float64{0.9, 1.8}},
 		}},
 		{0.85, []wanted{
-			{never: true, failed: [2]float64{0.85, 0.9}, amplification: [2]float64{3.5, 4}},
+			{never: true, failed: [2]float64{0.72, 0.9}, amplification: [2]float64{3.5, 4}},
 			{notBefore: 80 * time.Second, recovers: 185 * time.Second, failed: [2]float64{0.35, 0.65}, amplification: [2]float64{1.05, 1.12}},
 			{recovers: 5 * time.Second, failed: [2]float64{0.02, 0.05}, amplification: [2]float64{0.95, 1.08}},
 			{notBefore: 20 * time.Second, recovers: 90 * time.Second, failed: [2]float64{0.12, 0.35}, amplification: [2]float64{0.7, 1.4}},
@@ -82,7 +82,11 @@ func TestOnlyABudgetOrABreakerEndsTheCollapse(t *testing.T) {
 			t.Run(fmt.Sprintf("%.0f %%, %s", 100*tt.load, p.name), func(t *testing.T) {
 				t.Parallel()
 				for seed := range seedsTested {
-					tt.want[i].check(t, simulate(t, scenario{policy: p, load: tt.load, seed: seed + 1, length: 4 * time.Minute}))
+					length := 4 * time.Minute
+					if seed > 0 && tt.want[i].never {
+						length = 2 * time.Minute // simulating a collapse that does not end takes most of the time
+					}
+					tt.want[i].check(t, simulate(t, scenario{policy: p, load: tt.load, seed: seed + 1, length: length}))
 				}
 			})
 		}
