@@ -111,7 +111,7 @@ type Options struct {
 	//
 	// Slow calls are a part of all calls, for FailureRatio, too, and a slow call that fails is a failure as well as slow.
 	// It is one call: in Stats and metrics it is slow, and not a failure. Each call reads the clock twice and changes two
-	// more words than without. A breaker takes some 250 bytes more.
+	// more words than without. A breaker takes 3 KB more, one of a Keyed some 250 bytes.
 	SlowCall time.Duration
 	// SlowRatio opens the breaker when this share of the calls in the window was slow, or more, and decides over the
 	// probes of a half-open one, too. It is above 0 and at most 1, and needs SlowCall; 0 is 1: all of them.

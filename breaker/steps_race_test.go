@@ -4,4 +4,4 @@ package breaker_test
 
 // leastSteps is smaller here: a step takes ten times as long with the race detector, and the machine has one goroutine
 // at a time.
-const leastSteps = 200_000
+const leastSteps = 50_000
