@@ -13,7 +13,8 @@ func TestALateResultCountsNowhereThoughTheTagOfItsGenerationCameAgain(t *testing
 	for _, slowCall := range []time.Duration{0, time.Second} {
 		t.Run(slowCall.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := must(breaker.New(breaker.Options{SlowCall: slowCall}))
+				// One of a Keyed has fewer words to empty at each change.
+				b := newKeyed(t, breaker.KeyedOptions[string]{Options: breaker.Options{SlowCall: slowCall}}).For("a")
 				late := hang(t, b, 2)
 				time.Sleep(time.Millisecond)
 				for range 1 << 15 { // each time there and back

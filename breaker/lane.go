@@ -78,8 +78,10 @@ func (l *lane) reset(tag uint64) {
 // retire moves the counts of a word to the totals, and gives it a tag. The caller holds turning.
 func (l *lane) retire(word *atomic.Uint64, tag uint64) {
 	ok, failed := counts(word.Swap(tag << tagShift))
-	l.succeeded.Add(ok)
-	l.failed.Add(failed)
+	if ok|failed != 0 {
+		l.succeeded.Add(ok)
+		l.failed.Add(failed)
+	}
 }
 
 // take removes one success of the latest bucket that has any.
