@@ -68,21 +68,24 @@ func (c bucketCall) do(t *testing.T, k *ratelimit.Keyed[int]) (a bucketAnswer) {
 	case takeTokens:
 		var r ratelimit.Result
 		r, err = k.Take(c.key, n)
-		if a.allowed = r.Allowed; r.ResetAfter > 0 {
+		a.allowed = r.Allowed
+		if r.ResetAfter > 0 {
 			a.full = c.at + r.ResetAfter
 		}
-		return a
 	case chargeTokens:
 		err = k.Charge(c.key, n)
+		a.allowed = err == nil
 	case refundTokens:
 		err = k.Refund(c.key, n)
+		a.allowed = err == nil
 	case setLimits:
 		err = k.SetLimits(c.key, []ratelimit.Limit{plainLimit()})
+		a.allowed = err == nil
 	}
 	if err != nil && !errors.Is(err, ratelimit.ErrFull) {
 		t.Error(err)
 	}
-	return bucketAnswer{allowed: err == nil}
+	return a
 }
 
 func plainLimit() ratelimit.Limit { return ratelimit.Limit{Tokens: 1, Per: perToken, Burst: burst} }
