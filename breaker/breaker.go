@@ -139,33 +139,39 @@ func (b *Breaker) Allow(ctx context.Context) (Permit, error) {
 
 // admit decides about a call that is not simply let out. It returns what its permit holds, or refuses.
 func (b *Breaker) admit(ctx context.Context, in *era) (_ *era, ticket uint64, err error) {
-	if stateOf(in.word) != Closed {
+	switch word := in.word; {
+	case stateOf(word) != Closed:
 		now := b.set.clock.Now()
 		if now < b.refuseUntil.Load() {
 			return b.turnAway(ctx, in)
 		}
 		return b.admitLocked(ctx, now)
-	}
-	word, mark := in.word, int64(0)
-	if word&(rampFlag|timedFlag) != 0 {
-		flights := b.flights
-		var words *flightWords
-		if flights != nil {
-			words = flights.stripe() // first, for no load runs ahead of a clock reading
-		}
+	case word&rampFlag != 0:
+		return b.admitRamping(ctx, in)
+	case word&timedFlag != 0:
+		words := b.flights.stripe() // first, for no load runs ahead of a clock reading
 		now := b.set.clock.Now()
-		if word&rampFlag != 0 {
-			if now >= b.until.Load() || flights != nil && flights.due(now) {
-				return b.admitLocked(ctx, now)
-			}
-			if !b.inShare(now) {
-				return b.turnAway(ctx, in)
-			}
+		mark := b.flights.begin(words, now, tagOf(word))
+		if mark == 0 {
+			return b.admitLocked(ctx, now)
 		}
-		if flights != nil {
-			if mark = flights.begin(words, now, tagOf(word)); mark == 0 {
-				return b.admitLocked(ctx, now)
-			}
+		return b.goesOut(in, mark)
+	default:
+		return b.goesOut(in, 0)
+	}
+}
+
+// admitRamping is admit of a breaker that ramps, for a share of the calls.
+func (b *Breaker) admitRamping(ctx context.Context, in *era) (_ *era, ticket uint64, err error) {
+	now, mark := b.set.clock.Now(), int64(0)
+	switch {
+	case now >= b.until.Load() || b.flights != nil && b.flights.due(now):
+		return b.admitLocked(ctx, now)
+	case !b.inShare(now):
+		return b.turnAway(ctx, in)
+	case b.flights != nil:
+		if mark = b.flights.begin(b.flights.stripe(), now, tagOf(in.word)); mark == 0 {
+			return b.admitLocked(ctx, now)
 		}
 	}
 	return b.goesOut(in, mark)

@@ -174,7 +174,9 @@ func (p *Permit) countTimed(o outcome) {
 	case o == ignored:
 		b.tally.ignored.Add(1)
 	default:
-		o = b.set.timed(o, timeOf(mark), now)
+		if now-timeOf(mark) >= flights.slowCall { // what settings.timed says, and at hand
+			o |= slow
+		}
 		p.setCounted(o)
 		var landed, suspect bool
 		if b.tally.more == nil { // one call less, for most
