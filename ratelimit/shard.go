@@ -61,8 +61,9 @@ func (s *shard[K]) init() { s.table.Store(&table[K]{places: make([]place[K], 1)}
 // when they did not. It does not find the bucket when the key has none and there is no place for one, or when it has limits
 // of its own.
 func (s *shard[K]) take(k *Keyed[K], hash uint64, key K, now instant, n int64) (full uint64, ok, found bool) {
-	if p := s.table.Load().find(hash, key); p != nil {
-		if full, ok = p.take(&k.bucket, now, n); full != sealed {
+	t := s.table.Load()
+	if i, there := t.probe(hash, key); there {
+		if full, ok = t.places[i].take(&k.bucket, now, n); full != sealed {
 			return full, ok, true
 		}
 	}

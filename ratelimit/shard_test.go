@@ -43,7 +43,10 @@ func audit(t failer, k *Keyed[int], s *shard[int]) {
 			taken++
 			least = min(least, full)
 		}
-		if j, there := table.seek(p.hash.Load(), p.key); j != i || there != (full != sealed) || table.find(p.hash.Load(), p.key) != p {
+		if j, there := table.probe(p.hash.Load(), p.key); j != i || !there {
+			t.Fatalf("key %d at place %d is found at %d (%v) without the lock", p.key, i, j, there)
+		}
+		if j, there := table.seek(p.hash.Load(), p.key); j != i || there != (full != sealed) {
 			t.Fatalf("key %d at place %d is found at %d (%v)", p.key, i, j, there)
 		}
 	}
@@ -315,7 +318,8 @@ func TestTheMomentOfTheLastDropDoesNotGoBack(t *testing.T) {
 	if s.dropped != 1000 || s.taken != 2 {
 		t.Fatalf("%d buckets, the last was dropped at %d", s.taken, s.dropped)
 	}
-	s.table.Load().find(crowded(3), 3).word.Store(0) // given back
+	i, _ := s.table.Load().probe(crowded(3), 3)
+	s.table.Load().places[i].word.Store(0) // given back
 	s.fills(0)
 	if freed := s.sweep(200); freed != 1 || s.dropped != 1000 {
 		t.Errorf("%d were dropped by a late reading, the last at %d", freed, s.dropped)

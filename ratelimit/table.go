@@ -19,16 +19,16 @@ type place[K comparable] struct {
 	key  K
 }
 
-// find returns the place of key, or nil. It needs no lock.
-func (t *table[K]) find(hash uint64, key K) *place[K] {
+// probe returns the place of key, or the free place at which the search ended, and which of both it is. It needs no lock.
+func (t *table[K]) probe(hash uint64, key K) (i int, there bool) {
 	mask := len(t.places) - 1
-	for i := home(hash, mask); ; i = (i + 1) & mask {
+	for i = home(hash, mask); ; i = (i + 1) & mask {
 		p := &t.places[i]
 		switch h := p.hash.Load(); {
 		case h == 0:
-			return nil
+			return i, false
 		case h == hash && p.key == key:
-			return p
+			return i, true
 		}
 	}
 }
@@ -38,16 +38,8 @@ func home(hash uint64, mask int) int { return int(hash>>1) & mask }
 
 // seek returns the place of key, or the free place at which the search ended, and whether there is a bucket in it.
 func (t *table[K]) seek(hash uint64, key K) (i int, there bool) {
-	mask := len(t.places) - 1
-	for i = home(hash, mask); ; i = (i + 1) & mask {
-		p := &t.places[i]
-		switch h := p.hash.Load(); {
-		case h == 0:
-			return i, false
-		case h == hash && p.key == key:
-			return i, t.full(i) != sealed
-		}
-	}
+	i, there = t.probe(hash, key)
+	return i, there && t.full(i) != sealed
 }
 
 // account returns the account at place i, nil when there is only a word.
